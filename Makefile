@@ -1,0 +1,82 @@
+# Every command of the project. `make help` lists them; they work on a fresh machine with git, make and Python 3.11+.
+
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+PY := .venv/bin/python
+
+# The first Python that is new enough and can make a virtual environment.
+PYTHON ?= $(shell for candidate in python3 python3.14 python3.13 python3.12 python3.11 /usr/bin/python3; do \
+	$$candidate -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
+	&& echo $$candidate && break; done)
+
+# A stamp carries the checksum of what was installed: nothing happens until a lock changes, whatever git does to dates.
+checksum = $(shell cat $(1) | cksum | tr ' ' '-')
+RUN_STAMP := .venv/.run-$(call checksum,requirements/run.txt pyproject.toml)
+TEST_STAMP := .venv/.test-$(call checksum,requirements/test.txt pyproject.toml)
+
+# Some accounts have no home folder that they may write to; pip, npm and browsers want one.
+ifneq ($(shell test -d "$$HOME" && test -w "$$HOME" && echo writable),writable)
+export HOME := $(CURDIR)/.cache/home
+endif
+
+PIP := $(PY) -m pip --disable-pip-version-check --no-input
+INSTALL = mkdir -p "$$HOME" && $(PIP) install --quiet --require-hashes --only-binary :all:
+INSTALL_PORTAL = $(PIP) install --quiet --no-deps --no-build-isolation --editable .
+
+.PHONY: help run dev venv test check screenshots format lock clean
+
+help: ## list these commands
+	@sed -n 's/^\([a-z-]*\):.*## /\1@/p' $(MAKEFILE_LIST) | awk -F@ '{ printf "  make %-12s %s\n", $$1, $$2 }'
+
+run: $(RUN_STAMP) ## start portal, database, development inbox and demo app; Ctrl-C stops them all
+	@PORTAL_DEV=1 PORTAL_DATA_DIR="$${PORTAL_DATA_DIR:-.data}" exec $(PY) -m portal.devtools.run
+
+dev: $(RUN_STAMP) ## the same, and restart when a file changes
+	@PORTAL_DEV=1 PORTAL_DATA_DIR="$${PORTAL_DATA_DIR:-.data}" exec $(PY) -m portal.devtools.run --reload
+
+venv: $(RUN_STAMP) ## only make .venv, with the portal command in .venv/bin
+
+test: $(TEST_STAMP) ## run every test, against a real PostgreSQL and a real browser; ARGS="-k code" runs some
+	@browser=$$($(PY) -m tests.support.find_browser) && PORTAL_TEST_BROWSER="$$browser" exec $(PY) -m pytest $(ARGS)
+
+check: $(TEST_STAMP) ## check style, types, import directions and templates
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+	$(PY) -m mypy
+	.venv/bin/lint-imports --no-cache
+	$(PY) -m tests.lint_templates
+
+screenshots: $(TEST_STAMP) ## photograph every page into docs/screenshots
+	@browser=$$($(PY) -m tests.support.find_browser) && PORTAL_TEST_BROWSER="$$browser" exec $(PY) -m tests.screenshots
+
+format: $(TEST_STAMP) ## bring the Python files into shape
+	$(PY) -m ruff check --fix .
+	$(PY) -m ruff format .
+
+lock: ## resolve requirements/*.in anew, exact versions and hashes (needs uv)
+	uv pip compile $(LOCK_OPTIONS) requirements/run.in --output-file requirements/run.txt
+	uv pip compile $(LOCK_OPTIONS) requirements/test.in --constraint requirements/run.txt --output-file requirements/test.txt
+
+LOCK_OPTIONS := --universal --python-version 3.11 --generate-hashes --only-binary :all: --no-annotate --upgrade \
+	--custom-compile-command "make lock"
+
+clean: ## remove what these commands made, but for the database in .data
+	rm -rf .venv .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis dist
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.venv/bin/python:
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer with venv is needed (Debian: apt-get install python3-venv)." >&2; exit 1; }
+	@echo "Making .venv with $$($(PYTHON) --version)"
+	@$(PYTHON) -m venv --clear .venv
+
+$(RUN_STAMP): | .venv/bin/python
+	@echo "Installing requirements/run.txt"
+	@$(INSTALL) -r requirements/run.txt
+	@$(INSTALL_PORTAL)
+	@rm -f .venv/.run-* && touch $@
+
+$(TEST_STAMP): | .venv/bin/python
+	@echo "Installing requirements/test.txt"
+	@$(INSTALL) -r requirements/test.txt
+	@$(INSTALL_PORTAL)
+	@rm -f .venv/.run-* .venv/.test-* && touch $(RUN_STAMP) $@

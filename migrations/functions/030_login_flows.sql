@@ -1,0 +1,201 @@
+-- Login flows: start one, read it in the browser that it belongs to, and end it with a session.
+
+create or replace function authn.start_login_flow(p_flow jsonb, p_namespace text default 'default')
+returns uuid
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_outer text := authn._enter(p_namespace);
+    v_id uuid;
+begin
+    insert into authn.login_flows
+        (namespace, browser_digest, purpose, reauthenticate, return_to, client_id, app_name, email, user_id, factors,
+         remembered, expires_at)
+    values
+        (p_namespace, p_flow ->> 'browser_digest', coalesce(p_flow ->> 'purpose', 'login'),
+         coalesce((p_flow ->> 'reauthenticate')::boolean, false), p_flow ->> 'return_to', p_flow ->> 'client_id',
+         p_flow ->> 'app_name', p_flow ->> 'email', (p_flow ->> 'user_id')::uuid,
+         coalesce(p_flow -> 'factors', '[]'), coalesce((p_flow ->> 'remembered')::boolean, false),
+         now() + make_interval(secs => (p_flow ->> 'expires_in')::double precision))
+    returning id into v_id;
+    perform authn._leave(v_outer);
+    return v_id;
+end
+$$;
+comment on function authn.start_login_flow(jsonb, text) is
+    'Starts a login or sign-up. p_flow: browser_digest, purpose, reauthenticate, return_to, client_id, app_name, email, '
+    'remembered, expires_in (seconds). Returns the id that stands in the URL.';
+
+create or replace function authn.get_login_flow(p_flow_id uuid, p_browser_digest text, p_namespace text default 'default')
+returns table (
+    id uuid, own boolean, expired boolean, finished boolean, purpose text, reauthenticate boolean, return_to text,
+    client_id text, app_name text, email text, user_id uuid, factors jsonb, remembered boolean, has_password boolean,
+    proven_elsewhere boolean, created_at timestamptz, verification_id uuid, code_sent_at timestamptz,
+    code_attempts integer, code_expired boolean, code_used boolean
+)
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_outer text := authn._enter(p_namespace);
+    v_flow authn.login_flows;
+    v_proof authn.verifications;
+    v_own boolean;
+begin
+    select f.* into v_flow from authn.login_flows f
+     where f.id = p_flow_id and f.namespace = p_namespace;
+    if not found then
+        perform authn._leave(v_outer);
+        return;
+    end if;
+    select v.* into v_proof from authn.verifications v where v.flow_id = v_flow.id order by v.created_at desc limit 1;
+    perform authn._leave(v_outer);
+    v_own := v_flow.browser_digest = coalesce(p_browser_digest, '');
+    if not v_own then
+        -- Another browser learns the app's name, so that it can begin afresh, and nothing of the first one's state.
+        return query select v_flow.id, false, v_flow.expires_at <= now(), v_flow.finished_at is not null, v_flow.purpose,
+            false, null::text, v_flow.client_id, v_flow.app_name, null::text, null::uuid, '[]'::jsonb, false, false, false,
+            v_flow.created_at, null::uuid, null::timestamptz, 0, false, false;
+        return;
+    end if;
+    return query select v_flow.id, true, v_flow.expires_at <= now(), v_flow.finished_at is not null, v_flow.purpose,
+        v_flow.reauthenticate, v_flow.return_to, v_flow.client_id, v_flow.app_name, v_flow.email, v_flow.user_id,
+        v_flow.factors, v_flow.remembered, v_flow.new_password_hash is not null, v_flow.proven_elsewhere,
+        v_flow.created_at, v_proof.id, v_proof.created_at, coalesce(v_proof.attempts, 0),
+        coalesce(v_proof.code_expires_at <= now(), false), v_proof.used_at is not null;
+end
+$$;
+comment on function authn.get_login_flow(uuid, text, text) is
+    'A flow as the browser with that cookie may see it; own = false for any other browser, which learns the app only.';
+
+create or replace function authn.set_flow_identifier(
+    p_flow_id uuid, p_browser_digest text, p_email text, p_namespace text default 'default'
+) returns boolean
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_outer text := authn._enter(p_namespace);
+    v_found boolean;
+begin
+    update authn.login_flows f
+       set email = p_email
+     where f.id = p_flow_id and f.namespace = p_namespace and f.browser_digest = p_browser_digest
+       and f.finished_at is null and f.expires_at > now() and f.user_id is null
+    returning true into v_found;
+    perform authn._leave(v_outer);
+    return coalesce(v_found, false);
+end
+$$;
+comment on function authn.set_flow_identifier(uuid, text, text, text) is
+    'Notes the typed address in a flow, or forgets it (NULL) after "not you?". Not once a factor has been proven.';
+
+create or replace function authn.complete_login(p_login jsonb, p_actor jsonb, p_namespace text default 'default')
+returns table (outcome text, flow_id uuid, session_id uuid, return_to text)
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_outer text := authn._enter(p_namespace);
+    v_flow authn.login_flows;
+    v_flow_id uuid := (p_login ->> 'flow_id')::uuid;
+    v_browser text := p_login ->> 'browser_digest';
+    v_user_id uuid := (p_login ->> 'user_id')::uuid;
+    v_session_id uuid;
+begin
+    perform authn._apply_actor(p_actor);
+    if p_login ->> 'attempt_id' is not null then
+        perform authn._confirm_login_attempt((p_login ->> 'attempt_id')::bigint, p_namespace);
+    end if;
+    if v_flow_id is null and p_login -> 'session' is null then
+        v_flow_id := authn.start_login_flow(p_login, p_namespace);
+    elsif v_flow_id is not null then
+        -- Single use under concurrency: of two tabs that finish one flow, one row is updated once.
+        update authn.login_flows f
+           set user_id = v_user_id,
+               email = coalesce(p_login ->> 'email', f.email),
+               factors = f.factors || coalesce(p_login -> 'factors', '[]'),
+               remembered = coalesce((p_login ->> 'remembered')::boolean, f.remembered),
+               finished_at = case when p_login -> 'session' is not null then now() end
+         where f.id = v_flow_id and f.namespace = p_namespace and f.browser_digest = v_browser
+           and f.finished_at is null and f.expires_at > now()
+           and (f.user_id is null or f.user_id = v_user_id)
+        returning f.* into v_flow;
+        if not found then
+            perform authn._leave(v_outer);
+            return query select 'gone', v_flow_id, null::uuid, null::text;
+            return;
+        end if;
+    end if;
+    if p_login -> 'session' is null then
+        perform authn._leave(v_outer);
+        return query select 'pending', v_flow_id, null::uuid, v_flow.return_to;
+        return;
+    end if;
+    v_session_id := authn._issue_session(v_user_id, v_browser, p_login -> 'session', p_actor, p_namespace);
+    if v_flow.id is not null then
+        update authn.login_flows f set session_id = v_session_id where f.id = v_flow.id;
+    end if;
+    perform authn._leave(v_outer);
+    return query select 'session', v_flow_id, v_session_id, v_flow.return_to;
+end
+$$;
+comment on function authn.complete_login(jsonb, jsonb, text) is
+    'Records a proven factor and, when p_login has a session, ends the flow with it: all in one commit. p_login: flow_id, '
+    'browser_digest, user_id, email, attempt_id, factors, remembered, session. Outcome: session, pending (another factor is '
+    'due) or gone (the flow was used, has expired, or belongs to another browser or user).';
+
+create or replace function authn._issue_session(
+    p_user_id uuid, p_browser_digest text, p_session jsonb, p_actor jsonb, p_namespace text
+) returns uuid
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_session_id uuid;
+begin
+    insert into authn.known_browsers (namespace, user_id, browser_digest)
+    values (p_namespace, p_user_id, p_browser_digest)
+    on conflict (namespace, user_id, browser_digest) do update set last_seen_at = now();
+    -- The same person again (reauthentication): the token is renewed, the id stays, or every app would be orphaned.
+    update authn.sessions s
+       set token_hash = p_session ->> 'token_hash',
+           auth_time = now(),
+           last_active_at = now(),
+           amr = array(select jsonb_array_elements_text(p_session -> 'amr'))
+     where s.token_hash = p_session ->> 'previous_token_hash' and s.namespace = p_namespace and s.user_id = p_user_id
+       and s.revoked_at is null and s.expires_at > now()
+    returning s.id into v_session_id;
+    if found then
+        perform authn._audit('session_renewed', 'session', v_session_id::text, null,
+                             jsonb_build_object('user_id', p_user_id), p_namespace);
+        return v_session_id;
+    end if;
+    -- Somebody else's session in the same browser ends: its cookie is about to be replaced.
+    if p_session ->> 'previous_token_hash' is not null then
+        perform authn.revoke_session(p_session ->> 'previous_token_hash', p_namespace);
+    end if;
+    return authn.start_session(
+        p_user_id, p_session ->> 'token_hash',
+        p_session - array['token_hash', 'previous_token_hash'] || jsonb_build_object('browser_digest', p_browser_digest),
+        p_actor, p_namespace);
+end
+$$;
+comment on function authn._issue_session(uuid, text, jsonb, jsonb, text) is
+    'The one place where a login becomes a session: remembers the browser, renews the session of the same person or '
+    'starts a new one. p_session: what start_session takes, token_hash, and previous_token_hash of the browser''s cookie.';
+revoke all on function authn._issue_session(uuid, text, jsonb, jsonb, text) from public;
+
+revoke all on function authn.start_login_flow(jsonb, text) from public;
+grant execute on function authn.start_login_flow(jsonb, text) to portal_app;
+revoke all on function authn.get_login_flow(uuid, text, text) from public;
+grant execute on function authn.get_login_flow(uuid, text, text) to portal_app;
+revoke all on function authn.set_flow_identifier(uuid, text, text, text) from public;
+grant execute on function authn.set_flow_identifier(uuid, text, text, text) to portal_app;
+revoke all on function authn.complete_login(jsonb, jsonb, text) from public;
+grant execute on function authn.complete_login(jsonb, jsonb, text) to portal_app;

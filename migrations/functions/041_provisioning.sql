@@ -1,0 +1,32 @@
+-- Accounts made by an operator: on the command line, as seeds, by an import. Nobody proves an address here; the operator
+-- vouches for it.
+
+create or replace function authn.provision_user(
+    p_email text, p_password_hash text, p_name text, p_verified boolean, p_actor jsonb, p_namespace text default 'default'
+) returns uuid
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_outer text := authn._enter(p_namespace);
+    v_user_id uuid;
+begin
+    perform authn._apply_actor(p_actor);
+    v_user_id := authn.create_user(p_email, p_password_hash, p_namespace);
+    update authn.users u
+       set name = p_name, email_verified_at = case when p_verified then now() end
+     where u.id = v_user_id and u.namespace = p_namespace;
+    if p_verified then
+        perform authn._audit('email_verified', 'user', v_user_id::text, null, null, p_namespace);
+    end if;
+    perform authn._leave(v_outer);
+    return v_user_id;
+end
+$$;
+comment on function authn.provision_user(text, text, text, boolean, jsonb, text) is
+    'Makes an account with a name and, where the operator vouches for it, a verified address. A duplicate address is a '
+    'unique violation, as in create_user.';
+
+revoke execute on function authn.provision_user(text, text, text, boolean, jsonb, text) from public;
+grant execute on function authn.provision_user(text, text, text, boolean, jsonb, text) to portal_app;

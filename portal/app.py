@@ -1,0 +1,124 @@
+"""The only wiring place: settings in, ASGI application out."""
+
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any, cast
+from urllib.parse import quote
+
+import asyncpg
+from litestar import Litestar, Response
+from litestar.exceptions import HTTPException
+from litestar.response import Redirect
+from litestar.types import ASGIApp
+
+from portal.crypto.sealing import Sealer
+from portal.db.engine import CONNECT_TIMEOUT, Database, DatabaseUnavailable
+from portal.devtools.gallery import ROUTER as GALLERY
+from portal.devtools.inbox import ROUTER as INBOX
+from portal.errors import Problem
+from portal.installed import METHODS, ROUTERS, jobs
+from portal.jobs.worker import Connect, Listener, start_worker
+from portal.sessions.guards import LoginRequired, load_session
+from portal.settings import Settings, load_settings, read_or_make_secret_key
+from portal.tenancy.hosts import Hosts
+from portal.tenancy.theme import theme
+from portal.web import health, static
+from portal.web.error_pages import answer_fault, answer_http_exception, answer_outage, answer_problem
+from portal.web.forms import MAX_BODY_BYTES
+from portal.web.gate import Gate
+from portal.web.request import Portal, PortalRequest
+from portal.web.same_origin import require_same_origin
+from portal.web.templates import Templates
+
+
+def create_app(settings: Settings, database: Database | None = None) -> ASGIApp:
+    """Build the application.
+
+    `database` is for callers that bring their own pool; otherwise one is made from PORTAL_DATABASE_URL.
+    """
+    database = database or _database(settings)
+    portal = Portal(
+        settings=settings,
+        database=database,
+        sealer=Sealer(settings.secret_keys or read_or_make_secret_key(settings.data_dir)),
+        templates=Templates(auto_reload=settings.dev),
+    )
+    hosts = Hosts(database, settings)
+    development = (INBOX, GALLERY) if settings.dev else ()
+
+    @asynccontextmanager
+    async def lifespan(app: Litestar) -> AsyncIterator[None]:
+        worker = await start_worker(jobs(portal), _listening(settings))
+        try:
+            yield
+        finally:
+            app.state.draining = True
+            await worker.stop()
+            await database.close()
+
+    app = Litestar(
+        route_handlers=[
+            *health.HANDLERS,
+            *static.HANDLERS,
+            theme,
+            *ROUTERS,
+            *(method.router for method in METHODS),
+            *development,
+        ],
+        request_class=PortalRequest,
+        guards=[require_same_origin, load_session],
+        exception_handlers=EXCEPTION_HANDLERS,
+        request_max_body_size=MAX_BODY_BYTES,
+        openapi_config=None,
+        lifespan=[lifespan],
+        logging_config=None,
+    )
+    app.state.portal = portal
+    app.state.methods = METHODS
+    app.state.draining = False
+    return Gate(app, find_namespace=hosts.find, fallback=hosts.default(), trusted=settings.trusted_proxies)
+
+
+def app_from_environment() -> ASGIApp:
+    """Build the application from environment variables (for worker processes)."""
+    return create_app(load_settings(os.environ))
+
+
+def _database(settings: Settings) -> Database:
+    if settings.database_url is None:
+        raise RuntimeError("create_app needs a database: serve starts the embedded one and passes its address")
+    return Database(settings.database_url, statement_cache=settings.database_statement_cache)
+
+
+def _listening(settings: Settings) -> Connect | None:
+    """Return how to hear NOTIFY: straight to the server, as a pooler delivers none."""
+    url = settings.database_url if settings.database_statement_cache else settings.database_owner_url
+    if url is None:
+        return None
+
+    async def connect() -> Listener:
+        return cast(Listener, await asyncpg.connect(url, timeout=CONNECT_TIMEOUT, statement_cache_size=0))
+
+    return connect
+
+
+def _answer_login_required(request: PortalRequest, _error: LoginRequired) -> Response[Any]:
+    path = request.scope["path"] if request.method == "GET" else "/account"
+    location = f"/login?return_to={quote(path)}"
+    if request.from_htmx:
+        # A redirect would be followed inside the swap and put the login page into a corner of this one.
+        return Response("", headers={"hx-redirect": location}, media_type="text/html")
+    if request.wants_json:
+        return Response({"code": "login_required", "detail": "Log in first."}, status_code=401)
+    return Redirect(location, status_code=303)
+
+
+# Typed loosely: Litestar's signature wants handlers of any Request, ours take the one that `request_class` makes.
+EXCEPTION_HANDLERS: dict[int | type[Exception], Any] = {
+    Problem: answer_problem,
+    LoginRequired: _answer_login_required,
+    DatabaseUnavailable: answer_outage,
+    HTTPException: answer_http_exception,
+    Exception: answer_fault,
+}

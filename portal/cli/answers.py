@@ -1,0 +1,64 @@
+"""How commands answer: words for people, one JSON object for programs, and failures as one plain sentence."""
+
+import asyncio
+import functools
+import json
+from collections.abc import Callable, Coroutine, Mapping
+from typing import Any, ParamSpec
+
+import click
+
+from portal.db.embedded import EmbeddedPostgresError
+from portal.db.engine import DatabaseUnavailable
+from portal.settings import SettingsError
+
+P = ParamSpec("P")
+
+JSON_FLAG = "as_json"
+
+json_option = click.option("--json", JSON_FLAG, is_flag=True, help="Answer with one JSON object.")
+namespace_option = click.option(
+    "--namespace", default="default", show_default=True, metavar="NS", help="The tenant to work in."
+)
+
+
+class Failure(click.ClickException):
+    """The command could not do what was asked; exit status 1. The text says what to do."""
+
+    exit_code = 1
+
+    def show(self, file: Any = None) -> None:
+        """Print the sentence to stderr, and in JSON mode the object to stdout as well."""
+        context = click.get_current_context(silent=True)
+        if context is not None and context.params.get(JSON_FLAG):
+            click.echo(json.dumps({"error": self.message}))
+        click.echo(self.message, err=True)
+
+
+def answer(values: Mapping[str, Any], sentence: str, *, as_json: bool) -> None:
+    """Print the result: the values as JSON, or the sentence."""
+    click.echo(json.dumps(values) if as_json else sentence)
+
+
+def failing_plainly(command: Callable[P, None]) -> Callable[P, None]:
+    """Turn the expected failures of a command into one plain sentence each, without a traceback."""
+
+    @functools.wraps(command)
+    def run(*args: P.args, **kwargs: P.kwargs) -> None:
+        try:
+            command(*args, **kwargs)
+        except SettingsError as error:
+            raise Failure("\n".join(error.problems)) from error
+        except EmbeddedPostgresError as error:
+            raise Failure(str(error)) from error
+        except DatabaseUnavailable as error:
+            raise Failure(
+                f"The database does not answer ({error}). Look at PORTAL_DATABASE_URL, or run `portal doctor`."
+            ) from error
+
+    return run
+
+
+def run_async(work: Coroutine[Any, Any, None]) -> None:
+    """Run a coroutine to its end."""
+    asyncio.run(work)

@@ -1,0 +1,181 @@
+"""`portal users`: make, disable, enable and delete accounts, set passwords."""
+
+import asyncio
+import sys
+from collections.abc import Awaitable, Callable
+
+import click
+
+from portal.accounts.provisioning import AddressTaken, NoAddress, provision_user
+from portal.authn import AuthnClient, AuthnValidationError, User
+from portal.cli.answers import Failure, answer, failing_plainly, json_option, namespace_option
+from portal.cli.environment import open_database, open_environment
+from portal.db.engine import Database
+from portal.mail.address import address_problem
+from portal.methods.password.hashing import PASSWORDS
+from portal.methods.password.policy import MAX_LENGTH, check_password
+
+ACTOR = "command line"
+MIN_PASSWORD_LENGTH = 8  # characters; the default of a namespace
+STDIN_MAX_LENGTH = 4 * MAX_LENGTH + 2  # bytes of the longest password and its line end, read at most
+
+email_argument = click.argument("email")
+password_option = click.option(
+    "--password-stdin", is_flag=True, help="Read the password from standard input: arguments are visible to everyone."
+)
+
+
+@click.group()
+def users() -> None:
+    """Make and look after accounts."""
+
+
+@users.command()
+@email_argument
+@password_option
+@click.option("--verified", is_flag=True, help="The address counts as proven.")
+@click.option("--admin", is_flag=True, help="Let the account into the admin pages.")
+@click.option("--name", help="What the person is called.")
+@namespace_option
+@json_option
+@failing_plainly
+def create(
+    email: str, password_stdin: bool, verified: bool, admin: bool, name: str | None, namespace: str, as_json: bool
+) -> None:
+    """Make an account. Without a password the person logs in by other methods."""
+    if admin:
+        # Accepting it silently would promise rights that nothing grants.
+        raise Failure("There are no admin pages in this release, so nobody can be made an admin yet.")
+    address = _address(email)
+    password = _read_password(address, name) if password_stdin else None
+
+    async def work(database: Database) -> str:
+        made = await provision_user(
+            database,
+            namespace,
+            address,
+            password_hash=None if password is None else await PASSWORDS.hash(password),
+            name=name,
+            verified=verified,
+        )
+        if isinstance(made, AddressTaken):
+            raise Failure(f"There is an account with the address {address} already.")
+        if isinstance(made, NoAddress):
+            raise Failure(f"{address} is no mail address.")
+        return made.user_id
+
+    user_id = _with_database(work)
+    answer({"user_id": user_id, "email": address}, f"Made the account of {address} ({user_id}).", as_json=as_json)
+
+
+@users.command("set-password")
+@email_argument
+@password_option
+@namespace_option
+@json_option
+@failing_plainly
+def set_password(email: str, password_stdin: bool, namespace: str, as_json: bool) -> None:
+    """Give an account another password and end its sessions."""
+    if not password_stdin:
+        raise click.UsageError("Pass --password-stdin and the password on standard input.")
+    password = _read_password(_address(email), None)
+
+    async def change(accounts: AuthnClient, user: User) -> str:
+        await accounts.update_password(user.user_id, await PASSWORDS.hash(password))
+        # Whoever knew the old password may be logged in.
+        ended = await accounts.revoke_all_sessions(user.user_id)
+        return f"Set the password of {user.email} and ended {ended} sessions."
+
+    _change(email, namespace, change, as_json=as_json)
+
+
+@users.command()
+@email_argument
+@namespace_option
+@json_option
+@failing_plainly
+def disable(email: str, namespace: str, as_json: bool) -> None:
+    """Shut an account out and end its sessions and API keys."""
+
+    async def change(accounts: AuthnClient, user: User) -> str:
+        done = await accounts.disable_user(user.user_id)
+        return f"Disabled {user.email}." if done else f"{user.email} was disabled already."
+
+    _change(email, namespace, change, as_json=as_json)
+
+
+@users.command()
+@email_argument
+@namespace_option
+@json_option
+@failing_plainly
+def enable(email: str, namespace: str, as_json: bool) -> None:
+    """Let a disabled account log in again; what was ended stays ended."""
+
+    async def change(accounts: AuthnClient, user: User) -> str:
+        done = await accounts.enable_user(user.user_id)
+        return f"Enabled {user.email}." if done else f"{user.email} was not disabled."
+
+    _change(email, namespace, change, as_json=as_json)
+
+
+@users.command()
+@email_argument
+@namespace_option
+@json_option
+@failing_plainly
+def delete(email: str, namespace: str, as_json: bool) -> None:
+    """Delete an account with everything that belongs to it. There is no way back."""
+
+    async def change(accounts: AuthnClient, user: User) -> str:
+        await accounts.delete_user(user.user_id)
+        return f"Deleted {user.email}."
+
+    _change(email, namespace, change, as_json=as_json)
+
+
+def _change(
+    email: str, namespace: str, change: Callable[[AuthnClient, User], Awaitable[str]], *, as_json: bool
+) -> None:
+    async def work(database: Database) -> tuple[User, str]:
+        accounts = AuthnClient(database, namespace)
+        await accounts.set_actor(ACTOR)
+        try:
+            user = await accounts.get_user_by_email(email)
+        except AuthnValidationError as error:
+            raise Failure(f"{error}.".capitalize()) from error
+        if user is None:
+            raise Failure(f"There is no account with the address {email} in the namespace {namespace}.")
+        return user, await change(accounts, user)
+
+    user, sentence = _with_database(work)
+    answer({"user_id": user.user_id, "email": user.email}, sentence, as_json=as_json)
+
+
+def _with_database[T](work: Callable[[Database], Awaitable[T]]) -> T:
+    async def run() -> T:
+        with open_environment() as environment:
+            async with open_database(environment) as database:
+                return await work(database)
+
+    return asyncio.run(run())
+
+
+def _address(email: str) -> str:
+    address = email.strip().lower()
+    if address_problem(address):
+        raise Failure(f"{email} is no mail address.")
+    return address
+
+
+def _read_password(email: str, name: str | None) -> str:
+    """Read one line and hold it against the same policy as the pages do."""
+    try:
+        line = sys.stdin.buffer.readline(STDIN_MAX_LENGTH + 1).decode()
+    except UnicodeDecodeError as error:
+        raise Failure("The password on standard input is not UTF-8.") from error
+    password = line.removesuffix("\n").removesuffix("\r")
+    problem = check_password(password, (email, name), min_length=MIN_PASSWORD_LENGTH)
+    if problem is not None:
+        raise Failure(problem.text(MIN_PASSWORD_LENGTH))
+    return password

@@ -1,0 +1,1 @@
+"""For development only (PORTAL_DEV=1): the inbox that shows every mail, the component gallery, the seeds."""

@@ -1,0 +1,15 @@
+"""The component gallery at /dev/components: every macro of templates/ui/ in each of its states."""
+
+from litestar import Response, Router, get
+
+from portal.web.request import PortalRequest
+from portal.web.templates import page
+
+
+@get("/dev/components")
+async def components(request: PortalRequest) -> Response[bytes]:
+    """Show the gallery."""
+    return page(request, "dev/components.html")
+
+
+ROUTER = Router(path="/", route_handlers=[components], include_in_schema=False)

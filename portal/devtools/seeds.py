@@ -1,0 +1,57 @@
+"""What a development portal starts with: accounts to log in with, and the demo app. Only with PORTAL_DEV=1.
+
+The password and the client secret stand in the README: nothing of this may ever exist outside development.
+"""
+
+from portal.accounts.provisioning import provision_user
+from portal.authn import AuthnClient
+from portal.db.engine import Database
+from portal.methods.password.hashing import PASSWORDS
+from portal.oidc.clients import RegisteredClient, create_client, find_client
+from portal.settings import Settings
+from portal.web.logging import get_logger
+
+NAMESPACE = "default"
+PASSWORD = "correct-horse-battery"  # noqa: S105 - public on purpose, and refused outside development
+ACCOUNTS = (("alice@example.com", "Alice Example"), ("dana@example.com", "Dana Example"))
+
+DEMO_CLIENT_ID = "demo-app"
+DEMO_CLIENT_SECRET = "demo-app-secret-for-development-only"  # noqa: S105 - likewise
+DEMO_ORIGIN = "http://127.0.0.1:8001"  # another site than localhost, so that cookies are really tried
+
+ACTOR = {"actor_id": "development seeds"}
+
+log = get_logger("portal.devtools")
+
+
+async def seed(settings: Settings, database: Database) -> None:
+    """Make the accounts and the demo app where they are missing; what exists stays as it is.
+
+    Raises:
+        RuntimeError: outside development.
+    """
+    if not settings.dev:
+        raise RuntimeError("seeds have public passwords: they are for PORTAL_DEV=1 only")
+    accounts = AuthnClient(database, NAMESPACE)
+    for email, name in ACCOUNTS:
+        if await accounts.get_user_by_email(email) is None:
+            made = await PASSWORDS.hash(PASSWORD)
+            await provision_user(database, NAMESPACE, email, password_hash=made, name=name, verified=True, actor=ACTOR)
+            log.info("account_seeded", email=email)
+    if await find_client(database, NAMESPACE, DEMO_CLIENT_ID) is None:
+        registered = await create_client(
+            database,
+            NAMESPACE,
+            name="Demo app",
+            client_id=DEMO_CLIENT_ID,
+            client_secret=DEMO_CLIENT_SECRET,
+            redirect_uris=[f"{DEMO_ORIGIN}/callback"],
+            post_logout_redirect_uris=[f"{DEMO_ORIGIN}/"],
+            # A third-party app on purpose: the consent page is part of what there is to see.
+            first_party=False,
+            initiate_login_uri=f"{DEMO_ORIGIN}/",
+            actor=ACTOR,
+        )
+        if not isinstance(registered, RegisteredClient):
+            raise RuntimeError(" ".join(registered.problems))
+        log.info("client_seeded", client_id=DEMO_CLIENT_ID)

@@ -1,0 +1,35 @@
+"""The only list of what is plugged in. Order is the order on the page."""
+
+from datetime import timedelta
+
+from litestar import Router
+
+from portal.accounts.devices import ROUTER as DEVICES
+from portal.accounts.routes import ROUTER as ACCOUNT
+from portal.jobs.job import Job
+from portal.jobs.maintenance import maintenance_jobs
+from portal.login.method import Method
+from portal.login.routes import ROUTER as LOGIN
+from portal.mail.outbox import CHANNEL as OUTBOX_CHANNEL
+from portal.mail.outbox import deliver_due_mail
+from portal.mail.senders import sender_for
+from portal.methods.password.method import METHOD as PASSWORD
+from portal.oidc.routes import ROUTER as OPENID
+from portal.signup.link_routes import ROUTER as SIGNUP
+from portal.web.request import Portal
+
+MAIL_EVERY = timedelta(seconds=1)  # where NOTIFY does not arrive, behind a pooler
+
+METHODS: tuple[Method, ...] = (PASSWORD,)
+
+ROUTERS: tuple[Router, ...] = (LOGIN, SIGNUP, ACCOUNT, DEVICES, OPENID)
+
+
+def jobs(portal: Portal) -> tuple[Job, ...]:
+    """Return what the worker of each process does."""
+    database, sender = portal.database, sender_for(portal.settings)
+
+    async def send_mail() -> bool:
+        return await deliver_due_mail(database, portal.sealer, sender) > 0
+
+    return (Job("mail", MAIL_EVERY, send_mail, wakes_on=OUTBOX_CHANNEL), *maintenance_jobs(database))

@@ -1,0 +1,1 @@
+"""The login engine: one row, one pure function, one place that issues a session."""

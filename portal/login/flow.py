@@ -1,0 +1,76 @@
+"""A login as a value, and the pure function that says what comes next."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import Enum
+
+LOGIN_FLOW_VALID_FOR = timedelta(hours=24)  # a tab that waited overnight still leads to its app
+
+
+@dataclass(frozen=True, slots=True)
+class Factor:
+    """One proven factor of a flow."""
+
+    method: str
+    amr: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LoginFlow:
+    """A row of authn.login_flows, as the browser that it belongs to may see it.
+
+    For any other browser `own` is False and only `app_name` and `client_id` are filled.
+    """
+
+    id: str
+    own: bool
+    expired: bool
+    finished: bool
+    purpose: str
+    reauthenticate: bool
+    return_to: str | None
+    client_id: str | None
+    app_name: str | None
+    email: str | None
+    user_id: str | None
+    factors: tuple[Factor, ...]
+    remembered: bool
+    proven_elsewhere: bool
+    created_at: datetime
+    verification_id: str | None
+    code_sent_at: datetime | None
+    code_attempts: int
+    code_expired: bool
+    code_used: bool
+
+    @property
+    def usable(self) -> bool:
+        """Whether this browser can go on with it."""
+        return self.own and not self.expired and not self.finished
+
+
+@dataclass(frozen=True, slots=True)
+class Enrolled:
+    """What the account has beside the factor just proven."""
+
+    second_factors: tuple[str, ...] = ()
+
+
+class NextStep(Enum):
+    """What a login needs next."""
+
+    IDENTIFY = "identify"
+    PROVE = "prove"
+    SECOND_FACTOR = "second_factor"
+    FINISH = "finish"
+
+
+def next_step(
+    email: str | None, factors: tuple[Factor, ...], enrolled: Enrolled, *, second_factor_required: bool = False
+) -> NextStep:
+    """Say what a login needs next. Pure: the same values always give the same step."""
+    if not factors:
+        return NextStep.PROVE if email else NextStep.IDENTIFY
+    if len(factors) == 1 and (enrolled.second_factors or second_factor_required):
+        return NextStep.SECOND_FACTOR
+    return NextStep.FINISH

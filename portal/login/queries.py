@@ -1,0 +1,78 @@
+"""The SQL functions of login flows, one call each."""
+
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from portal.db.engine import Querier
+from portal.login.flow import Factor, LoginFlow
+
+
+class Completed(NamedTuple):
+    """What `complete_login` did: `session`, `pending` (another factor is due) or `gone` (the flow cannot go on)."""
+
+    outcome: str
+    flow_id: str | None
+    session_id: str | None
+    return_to: str | None
+
+
+async def start_login_flow(database: Querier, flow: dict[str, Any], namespace: str) -> str:
+    """Start a flow and return its id."""
+    return str(await database.fetchval("select authn.start_login_flow($1, $2)", flow, namespace))
+
+
+async def get_login_flow(
+    database: Querier, flow_id: str, browser_digest: str | None, namespace: str
+) -> LoginFlow | None:
+    """Return a flow, or None for an id that is none."""
+    try:
+        key = UUID(flow_id)
+    except ValueError:
+        return None
+    row = await database.fetchrow("select * from authn.get_login_flow($1, $2, $3)", key, browser_digest, namespace)
+    if row is None:
+        return None
+    return LoginFlow(
+        id=str(row["id"]),
+        own=row["own"],
+        expired=row["expired"],
+        finished=row["finished"],
+        purpose=row["purpose"],
+        reauthenticate=row["reauthenticate"],
+        return_to=row["return_to"],
+        client_id=row["client_id"],
+        app_name=row["app_name"],
+        email=row["email"],
+        user_id=str(row["user_id"]) if row["user_id"] else None,
+        factors=tuple(Factor(item["method"], tuple(item["amr"])) for item in row["factors"]),
+        remembered=row["remembered"],
+        proven_elsewhere=row["proven_elsewhere"],
+        created_at=row["created_at"],
+        verification_id=str(row["verification_id"]) if row["verification_id"] else None,
+        code_sent_at=row["code_sent_at"],
+        code_attempts=row["code_attempts"],
+        code_expired=row["code_expired"],
+        code_used=row["code_used"],
+    )
+
+
+async def set_flow_identifier(
+    database: Querier, flow_id: str, browser_digest: str, email: str | None, namespace: str
+) -> bool:
+    """Note the typed address, or forget it; False when the flow cannot go on in this browser."""
+    return bool(
+        await database.fetchval(
+            "select authn.set_flow_identifier($1, $2, $3, $4)", UUID(flow_id), browser_digest, email, namespace
+        )
+    )
+
+
+async def complete_login(database: Querier, login: dict[str, Any], actor: dict[str, Any], namespace: str) -> Completed:
+    """Record a factor and, with a session in `login`, end the flow with it."""
+    row = await database.fetchrow("select * from authn.complete_login($1, $2, $3)", login, actor, namespace)
+    return Completed(
+        row["outcome"],
+        str(row["flow_id"]) if row["flow_id"] else None,
+        str(row["session_id"]) if row["session_id"] else None,
+        row["return_to"],
+    )

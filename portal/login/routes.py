@@ -1,0 +1,128 @@
+"""The login page, the start page, and log out."""
+
+from typing import Any
+
+from litestar import Response, Router, get, post
+from litestar.response import Redirect
+
+from portal.login.address import read_address
+from portal.login.flow import LoginFlow
+from portal.login.queries import set_flow_identifier
+from portal.login.service import find_flow, flow_page_gone, new_flow, start_flow
+from portal.sessions.cookie import clear_session_cookie
+from portal.sessions.queries import end_session
+from portal.web.forms import read_form
+from portal.web.locale import mark
+from portal.web.request import PortalRequest
+from portal.web.return_to import own_path
+from portal.web.templates import page
+
+ADDRESS_INVALID = mark("Enter an e-mail address, such as name@example.com.")
+
+
+@get("/", opt={"session": "optional"})
+async def start_page(request: PortalRequest) -> Redirect:
+    """Lead to the account, or to the login page."""
+    return Redirect("/account" if request.current_session else "/login", status_code=303)
+
+
+@get("/login", opt={"session": "optional"})
+async def login_page(request: PortalRequest) -> Response[Any]:
+    """Show the step that the login has reached: the address first, then the namespace's methods."""
+    flow_id = request.query_params.get("flow")
+    flow = await find_flow(request, flow_id)
+    if flow_id and (flow is None or not flow.usable):
+        return await flow_page_gone(request, flow)
+    if request.current_session and not (flow and flow.reauthenticate):
+        asked = flow.return_to if flow else request.query_params.get("return_to")
+        return Redirect(own_path(asked) or "/account", status_code=303)
+    if flow is None and own_path(request.query_params.get("return_to")):
+        return await start_flow(request, return_to=request.query_params["return_to"])
+    change = "change" in request.query_params
+    return login_step(request, flow, email=flow.email if flow else None, identify=change)
+
+
+@post("/login", opt={"session": "optional"}, status_code=303)
+async def submit_identifier(request: PortalRequest) -> Response[Any]:
+    """Take the address, and go on to the methods of the namespace: the same ones for every address."""
+    form = await read_form(request)
+    flow_id = form.text("flow")
+    flow = await find_flow(request, flow_id)
+    if flow_id and (flow is None or not flow.usable):
+        return await flow_page_gone(request, flow)
+    typed = form.text("email")
+    email = read_address(typed)
+    if email is None:
+        return login_step(request, flow, email=typed, identify=True, errors={"email": ADDRESS_INVALID}, status=422)
+    if flow is None:
+        flow_id = await new_flow(request, email=email)
+    elif not await set_flow_identifier(
+        request.portal.database, flow.id, request.ensure_browser(), email, request.namespace.name
+    ):
+        return await flow_page_gone(request, flow)
+    return Redirect(f"/login?flow={flow_id}", status_code=303)
+
+
+@get("/logout", opt={"session": "optional"})
+async def logout_page(request: PortalRequest) -> Response[Any]:
+    """Ask before logging out: a link must not do it. Without a session, say that one is logged out."""
+    return page(request, "login/logout.html", return_to=own_path(request.query_params.get("return_to")))
+
+
+@post("/logout", opt={"session": "optional"}, status_code=200)
+async def logout(request: PortalRequest) -> Response[Any]:
+    """End this browser's session, in the database first."""
+    session = request.current_session
+    if session:
+        await end_session(
+            request.portal.database,
+            session.session_id,
+            session.user_id,
+            request.context.as_actor(session.user_id),
+            request.namespace.name,
+        )
+    clear_session_cookie(request)
+    # The browser drops what it kept of pages with a person on them (ASVS 14.3.1). Not "cookies": the browser cookie,
+    # by which the account knows this browser, is no login and stays.
+    headers = {"clear-site-data": '"cache", "storage"'}
+    request.facts["session"] = None
+    response = page(request, "login/logged_out.html")
+    response.headers.update(headers)
+    return response
+
+
+def login_step(
+    request: PortalRequest,
+    flow: LoginFlow | None,
+    *,
+    email: str | None,
+    identify: bool = False,
+    errors: dict[str, str] | None = None,
+    form_error: str | None = None,
+    status: int = 200,
+) -> Response[Any]:
+    """Render the login page at the step that `email` says: the identifier, or the methods."""
+    gettext = request.portal.templates.gettext(request.language)
+    second = bool(flow and flow.factors)
+    methods = [
+        method for method in request.app.state.methods if (method.may_be_second if second else method.may_be_first)
+    ]
+    return page(
+        request,
+        "login/identifier.html" if identify or not email else "login/methods.html",
+        status=status,
+        form_may_leave=True,
+        flow_id=flow.id if flow else None,
+        app_name=flow.app_name if flow else None,
+        email=email or "",
+        methods=methods,
+        second=second,
+        remembered=flow.remembered if flow else True,
+        reauthenticate=bool(flow and flow.reauthenticate),
+        errors={name: gettext(text) for name, text in (errors or {}).items()},
+        form_error=gettext(form_error) if form_error else None,
+        cookies_blocked=False,
+    )
+
+
+ROUTER = Router(path="/", route_handlers=[start_page, login_page, submit_identifier, logout_page, logout])

@@ -1,0 +1,139 @@
+"""Starting a login, finding it again, and completing a factor."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from litestar import Response
+from litestar.response import Redirect
+
+from portal.login.address import read_address
+from portal.login.finish import continue_logged_in, draft_session
+from portal.login.flow import LOGIN_FLOW_VALID_FOR, Enrolled, Factor, LoginFlow, NextStep, next_step
+from portal.login.queries import complete_login, get_login_flow, start_login_flow
+from portal.web.request import PortalRequest
+from portal.web.return_to import own_path
+from portal.web.templates import page
+
+
+async def start_flow(
+    request: PortalRequest,
+    *,
+    return_to: str | None = None,
+    client_id: str | None = None,
+    app_name: str | None = None,
+    purpose: str = "login",
+    hint: str | None = None,
+    reauthenticate: bool = False,
+) -> Redirect:
+    """Start a login (or sign-up) bound to this browser and lead there.
+
+    `return_to` is the own path that follows; `hint` is an address to fill in (OpenID Connect Core 3.1.2.1 login_hint);
+    `reauthenticate` asks for a fresh proof although there is a session.
+    """
+    flow_id = await new_flow(
+        request,
+        return_to=return_to,
+        client_id=client_id,
+        app_name=app_name,
+        purpose=purpose,
+        reauthenticate=reauthenticate,
+        email=_first_address(request, hint, reauthenticate=reauthenticate),
+    )
+    page_path = "/signup" if purpose == "signup" else "/login"
+    return Redirect(f"{page_path}?flow={flow_id}", status_code=303)
+
+
+def _first_address(request: PortalRequest, hint: str | None, *, reauthenticate: bool) -> str | None:
+    session = request.current_session
+    if reauthenticate and session:
+        return session.email
+    return read_address(hint or "")
+
+
+async def new_flow(request: PortalRequest, **facts: Any) -> str:
+    """Insert a flow for this browser and return its id."""
+    facts["return_to"] = own_path(facts.get("return_to"))
+    flow = {
+        **facts,
+        "browser_digest": request.ensure_browser(),
+        "expires_in": int(LOGIN_FLOW_VALID_FOR.total_seconds()),
+    }
+    return await start_login_flow(request.portal.database, flow, request.namespace.name)
+
+
+async def find_flow(request: PortalRequest, flow_id: str | None) -> LoginFlow | None:
+    """Return the flow that a URL or form names; None for no name and for a name that is none."""
+    if not flow_id:
+        return None
+    return await get_login_flow(request.portal.database, flow_id, request.browser_digest, request.namespace.name)
+
+
+@dataclass(frozen=True, slots=True)
+class ProvenFactor:
+    """A factor that a method has just checked."""
+
+    factor: Factor
+    user_id: str
+    email: str
+    enrolled: Enrolled
+    attempt_id: int | None = None
+
+
+async def complete_factor(
+    request: PortalRequest, flow: LoginFlow | None, proven: ProvenFactor, *, remembered: bool
+) -> Response[Any]:
+    """Record a proven factor and answer with the next step: another factor, or the session and the way back.
+
+    `flow` is None for a form that was posted without an earlier page.
+    """
+    factors = (*(flow.factors if flow else ()), proven.factor)
+    step = next_step(proven.email, factors, proven.enrolled)
+    login: dict[str, Any] = {
+        "flow_id": flow.id if flow else None,
+        "browser_digest": request.ensure_browser(),
+        "user_id": proven.user_id,
+        "email": proven.email,
+        "attempt_id": proven.attempt_id,
+        "factors": [{"method": proven.factor.method, "amr": list(proven.factor.amr)}],
+        "remembered": remembered,
+        "expires_in": int(LOGIN_FLOW_VALID_FOR.total_seconds()),
+    }
+    amr = tuple(dict.fromkeys(value for factor in factors for value in factor.amr))
+    token, session = draft_session(request, amr, remembered=remembered)
+    if step is NextStep.FINISH:
+        login["session"] = session
+    done = await complete_login(
+        request.portal.database, login, request.context.as_actor(proven.user_id), request.namespace.name
+    )
+    if done.outcome == "session":
+        return continue_logged_in(request, token, done.return_to, remembered=remembered)
+    if done.outcome == "pending":
+        return Redirect(f"/login?flow={done.flow_id}", status_code=303)
+    return await flow_page_gone(request, flow)
+
+
+async def flow_page_gone(request: PortalRequest, flow: LoginFlow | None) -> Response[Any]:
+    """Answer for a flow that cannot go on here: finished, expired, unknown, or another browser's.
+
+    Never a dead end: what is known leads on with one button, and nothing of another browser's state is shown.
+    """
+    if flow and flow.own and flow.finished and request.current_session:
+        return Redirect(own_path(flow.return_to) or "/account", status_code=303)
+    own = flow is not None and flow.own
+    return page(
+        request,
+        "login/gone.html",
+        status=410 if own else 404 if flow is None else 403,
+        form_may_leave=True,
+        reason="finished"
+        if own and flow and flow.finished
+        else "expired"
+        if own
+        else "elsewhere"
+        if flow
+        else "unknown",
+        app_name=flow.app_name if flow else None,
+        return_to=own_path(flow.return_to) if flow and flow.own else None,
+        has_cookie=request.browser_digest is not None,
+        purpose=flow.purpose if flow else "login",
+    )

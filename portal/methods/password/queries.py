@@ -1,0 +1,44 @@
+"""The SQL functions of password login."""
+
+from typing import Any, NamedTuple
+
+from portal.db.engine import Querier
+
+
+class PasswordAttempt(NamedTuple):
+    """An attempt that was counted before the password is looked at.
+
+    `user_id` and `password_hash` are None for an unknown address. With `retry_after` > 0 (seconds) the budget is used
+    up and nothing was counted.
+    """
+
+    attempt_id: int | None
+    user_id: str | None
+    password_hash: str | None
+    disabled: bool
+    has_second_factor: bool
+    retry_after: int
+
+
+async def begin_password_login(
+    database: Querier, email: str, browser_digest: str | None, actor: dict[str, Any], namespace: str
+) -> PasswordAttempt:
+    """Take one attempt from the budget of this address and prefix."""
+    row = await database.fetchrow(
+        "select * from authn.begin_password_login($1, $2, $3, $4)", email, browser_digest, actor, namespace
+    )
+    return PasswordAttempt(
+        row["attempt_id"],
+        str(row["user_id"]) if row["user_id"] else None,
+        row["password_hash"],
+        bool(row["disabled"]),
+        row["has_second_factor"],
+        row["retry_after"],
+    )
+
+
+async def fail_password_login(
+    database: Querier, attempt_id: int | None, email: str, actor: dict[str, Any], namespace: str
+) -> None:
+    """Write the audit event of a wrong password."""
+    await database.fetchval("select authn.fail_password_login($1, $2, $3, $4)", attempt_id, email, actor, namespace)

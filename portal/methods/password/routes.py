@@ -1,0 +1,78 @@
+"""POST /login/password: the address and the password, with or without an earlier page."""
+
+from typing import Any
+
+from litestar import Response, Router, post
+
+from portal.errors import ServiceUnavailable
+from portal.login.address import read_address
+from portal.login.flow import Enrolled, Factor
+from portal.login.routes import ADDRESS_INVALID, login_step
+from portal.login.service import ProvenFactor, complete_factor, find_flow, flow_page_gone
+from portal.methods.password.hashing import PASSWORDS, HashQueueFull
+from portal.methods.password.policy import MAX_LENGTH
+from portal.methods.password.queries import begin_password_login, fail_password_login
+from portal.web.forms import read_form
+from portal.web.locale import mark
+from portal.web.logging import get_logger
+from portal.web.request import PortalRequest
+
+FACTOR = Factor("password", ("pwd",))  # RFC 8176
+QUEUE_RETRY_AFTER = 2  # seconds
+# One sentence for a wrong password, an unknown address, a disabled account and one without a password.
+WRONG = mark("That address and password do not match. Check both and try again.")
+MISSING = mark("Enter your password.")
+THROTTLED = mark("Too many tries. Please wait {minutes} minutes, then try again.")
+
+log = get_logger("portal.login")
+
+
+@post("/login/password", opt={"session": "optional"}, status_code=200)
+async def submit_password(request: PortalRequest) -> Response[Any]:
+    """Check a password and go on to the next step of the login."""
+    form = await read_form(request)
+    flow_id = form.text("flow")
+    flow = await find_flow(request, flow_id)
+    if flow_id and (flow is None or not flow.usable):
+        return await flow_page_gone(request, flow)
+    typed = form.text("email") or (flow.email if flow and flow.email else "")
+    email = read_address(typed)
+    if email is None:
+        return login_step(request, flow, email=typed, identify=True, errors={"email": ADDRESS_INVALID}, status=422)
+    password = form.secret("password")
+    if not password:
+        return login_step(request, flow, email=email, errors={"password": MISSING}, status=422)
+    actor = request.context.as_actor()
+    database, namespace = request.portal.database, request.namespace.name
+    attempt = await begin_password_login(database, email, request.browser_digest, actor, namespace)
+    if attempt.retry_after:
+        log.warning("login_throttled", retry_after=attempt.retry_after)
+        return _throttled(request, flow, email, attempt.retry_after)
+    try:
+        # A password beyond the limit can be nobody's; it still costs a hash, of its beginning.
+        matches = await PASSWORDS.verify(attempt.password_hash, password[:MAX_LENGTH])
+    except HashQueueFull as error:
+        raise ServiceUnavailable(retry_after=QUEUE_RETRY_AFTER) from error
+    if not matches or len(password) > MAX_LENGTH or attempt.disabled or attempt.user_id is None:
+        await fail_password_login(database, attempt.attempt_id, email, actor, namespace)
+        log.info("login_failed", method="password")
+        return login_step(request, flow, email=email, form_error=WRONG, status=422)
+    proven = ProvenFactor(
+        FACTOR,
+        attempt.user_id,
+        email,
+        Enrolled(),
+        attempt.attempt_id,
+    )
+    return await complete_factor(request, flow, proven, remembered=form.checked("remember_device"))
+
+
+def _throttled(request: PortalRequest, flow: Any, email: str, retry_after: int) -> Response[Any]:
+    minutes = max(1, round(retry_after / 60))
+    text = request.portal.templates.gettext(request.language)(THROTTLED).format(minutes=minutes)
+    response = login_step(request, flow, email=email, form_error=text, status=429)
+    response.headers["retry-after"] = str(retry_after)
+    return response
+
+
+ROUTER = Router(path="/", route_handlers=[submit_password])

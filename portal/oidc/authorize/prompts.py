@@ -1,0 +1,89 @@
+"""What an authorization request still needs of the person: OpenID Connect Core section 3.1.2.3, a pure function.
+
+https://openid.net/specs/openid-connect-core-1_0.html#Authenticates
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Literal
+
+from portal.oidc.authorize.checks import allowed_scopes, asked_prompts, requested_claims
+from portal.oidc.clients import Client
+from portal.oidc.errors import RedirectError
+from portal.oidc.parameters import Parameters
+from portal.web.request import CurrentSession
+
+Interaction = Literal["login", "signup", "consent"]
+# Prompts that demand a proof made for this very request. select_account leads to the login page, where another account
+# can be entered.
+FRESH_LOGIN_PROMPTS = frozenset({"login", "select_account", "create"})
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """Everything that the decision depends on."""
+
+    parameters: Parameters
+    client: Client
+    session: CurrentSession | None
+    asked_at: datetime  # the database's now
+    stored_at: datetime | None  # since when the request waits; None when it has just come
+    granted_scopes: frozenset[str]  # what the person allowed this app before
+    just_allowed: bool  # the person has pressed "Allow" for this request
+    hinted_user_id: str | None  # the subject of a valid id_token_hint
+
+
+def next_interaction(situation: Situation) -> Interaction | RedirectError | None:
+    """Return what the person must do next, an error that the app is told, or None where a code may be given."""
+    prompts = asked_prompts(situation.parameters)
+    interaction = _login_needed(situation, prompts) or _consent_needed(situation, prompts)
+    if interaction is None or "none" not in prompts:
+        return interaction
+    # Core section 3.1.2.6: with prompt=none the app is told what the person would have to do, and no page is shown.
+    if interaction == "consent":
+        return RedirectError("consent_required", "The person has not allowed this app all that it asks for.")
+    return RedirectError("login_required", "The person is not logged in as this request needs.")
+
+
+def scopes_to_ask(situation: Situation) -> tuple[str, ...]:
+    """Return what the consent page asks for: what is new, or all of it where the app wants to ask again."""
+    scopes = allowed_scopes(situation.parameters, situation.client)
+    if "consent" in asked_prompts(situation.parameters):
+        return scopes
+    return tuple(scope for scope in scopes if scope not in situation.granted_scopes)
+
+
+def _login_needed(situation: Situation, prompts: frozenset[str]) -> Interaction | None:
+    session = situation.session
+    page: Interaction = "signup" if "create" in prompts else "login"
+    if session is None:
+        return page
+    fresh = situation.stored_at is not None and session.auth_time >= situation.stored_at
+    if prompts & FRESH_LOGIN_PROMPTS and not fresh:
+        return page
+    if not fresh and _is_too_old(situation, session):
+        return "login"
+    return None if _is_the_person_meant(situation, session) else "login"
+
+
+def _is_too_old(situation: Situation, session: CurrentSession) -> bool:
+    if "max_age" not in situation.parameters:
+        return False
+    max_age = timedelta(seconds=int(situation.parameters["max_age"]))
+    return situation.asked_at - session.auth_time > max_age
+
+
+def _is_the_person_meant(situation: Situation, session: CurrentSession) -> bool:
+    # Core sections 3.1.2.1 and 5.5.1: the answer must be about the person whom the app names, or none.
+    meant = {situation.hinted_user_id, requested_claims(situation.parameters).subject} - {None}
+    return meant <= {session.user_id}
+
+
+def _consent_needed(situation: Situation, prompts: frozenset[str]) -> Interaction | None:
+    if situation.just_allowed:
+        return None
+    if "consent" in prompts:
+        return "consent"
+    if situation.client.first_party:
+        return None
+    return "consent" if scopes_to_ask(situation) else None

@@ -1,0 +1,67 @@
+"""What the provider tells about itself: OpenID Connect Discovery 1.0 and RFC 8414, and its public keys.
+
+https://openid.net/specs/openid-connect-discovery-1_0.html#ProviderMetadata. Only what works is listed.
+"""
+
+from typing import Any
+
+from litestar import Response, get
+
+from portal.oidc.authorize.checks import PROMPTS
+from portal.oidc.clients import AUTH_METHODS, GRANT_TYPES
+from portal.oidc.pkce import METHOD
+from portal.oidc.provider import provider_of
+from portal.oidc.scopes import SCOPES, claims_of
+from portal.oidc.signing_keys import ALGORITHM
+from portal.web.request import PortalRequest
+
+CACHE_FOR = 300  # seconds; a new signing key is published longer than that before it signs
+PROTOCOL_CLAIMS = ("iss", "aud", "azp", "exp", "iat", "auth_time", "nonce", "sid", "amr", "at_hash")
+
+
+def provider_metadata(issuer: str) -> dict[str, Any]:
+    """Return the metadata document of an issuer, which is the namespace's own origin."""
+    return {
+        "issuer": issuer,
+        "authorization_endpoint": f"{issuer}/oauth2/authorize",
+        "token_endpoint": f"{issuer}/oauth2/token",
+        "userinfo_endpoint": f"{issuer}/oauth2/userinfo",
+        "jwks_uri": f"{issuer}/oauth2/jwks",
+        "scopes_supported": list(SCOPES),
+        "response_types_supported": ["code"],
+        "response_modes_supported": ["query"],
+        "grant_types_supported": list(GRANT_TYPES),
+        "subject_types_supported": ["public"],
+        "id_token_signing_alg_values_supported": [ALGORITHM],
+        "token_endpoint_auth_methods_supported": list(AUTH_METHODS),
+        "code_challenge_methods_supported": [METHOD],
+        "claims_supported": [*PROTOCOL_CLAIMS, *sorted(claims_of(SCOPES))],
+        "claim_types_supported": ["normal"],
+        "prompt_values_supported": sorted(PROMPTS - {"select_account"}),
+        "display_values_supported": ["page"],
+        "authorization_response_iss_parameter_supported": True,
+        "claims_parameter_supported": False,
+        "request_parameter_supported": False,
+        # Said although false: Discovery section 3 takes a missing one for true.
+        "request_uri_parameter_supported": False,
+    }
+
+
+@get(["/.well-known/openid-configuration", "/.well-known/oauth-authorization-server"], opt={"cross_origin": True})
+async def metadata(request: PortalRequest) -> Response[Any]:
+    """Describe the provider."""
+    return _public_document(provider_metadata(request.namespace.origin))
+
+
+@get("/oauth2/jwks", opt={"cross_origin": True})
+async def jwks(request: PortalRequest) -> Response[Any]:
+    """Publish the public halves of the signing keys (RFC 7517 section 5)."""
+    keys = await provider_of(request).signing_keys.published(request.namespace.name)
+    return _public_document(keys.as_jwks())
+
+
+def _public_document(document: dict[str, Any]) -> Response[Any]:
+    return Response(document, media_type="application/json", headers={"cache-control": f"public, max-age={CACHE_FOR}"})
+
+
+ROUTES = (metadata, jwks)

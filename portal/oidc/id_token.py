@@ -1,0 +1,108 @@
+"""ID tokens: OpenID Connect Core 1.0 section 2, https://openid.net/specs/openid-connect-core-1_0.html#IDToken."""
+
+import base64
+import hashlib
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from joserfc import jwt
+from joserfc.errors import JoseError
+from joserfc.jwk import RSAKey
+from joserfc.jws import JWSRegistry
+
+from portal.oidc.scopes import claims_of
+from portal.oidc.signing_keys import ALGORITHM, PublishedKeys
+
+ID_TOKEN_VALID_FOR = timedelta(minutes=10)  # it tells of a login, once; apps keep their own session from then on
+HINT_MAX_LENGTH = 8192  # characters; ours have about a thousand
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """The login that an ID token tells of."""
+
+    user_id: str
+    session_id: str
+    auth_time: datetime
+    amr: tuple[str, ...]
+    nonce: str | None
+    claims: Mapping[str, Any]  # everything known of the person; the scopes choose
+
+
+@dataclass(frozen=True, slots=True)
+class Hint:
+    """What an id_token_hint says, once its signature has been found ours."""
+
+    user_id: str
+    session_id: str | None
+    client_ids: tuple[str, ...]
+
+
+def sign_id_token(
+    key: RSAKey, *, issuer: str, client_id: str, login: Login, scopes: Iterable[str], access_token: str
+) -> str:
+    """Return a signed ID token for an app."""
+    now = int(time.time())
+    # The person's claims first: nothing that stands in a profile may ever take the place of a protocol claim.
+    claims = {
+        **person_claims(login.claims, scopes),
+        "iss": issuer,
+        "sub": login.user_id,
+        "aud": client_id,
+        "azp": client_id,
+        "iat": now,
+        "exp": now + int(ID_TOKEN_VALID_FOR.total_seconds()),
+        "auth_time": int(login.auth_time.timestamp()),
+        "sid": login.session_id,
+        "at_hash": _half_hash(access_token),
+    }
+    if login.amr:
+        claims["amr"] = list(login.amr)
+    if login.nonce is not None:
+        claims["nonce"] = login.nonce
+    return jwt.encode({"alg": ALGORITHM, "kid": key.thumbprint()}, claims, key, [ALGORITHM])
+
+
+def person_claims(known: Mapping[str, Any], scopes: Iterable[str]) -> dict[str, Any]:
+    """Return what these scopes open of what is known of a person."""
+    open_claims = claims_of(scopes) - {"sub"}
+    return {name: value for name, value in known.items() if name in open_claims}
+
+
+def read_hint(token: str, keys: PublishedKeys, issuer: str) -> Hint | None:
+    """Return what an id_token_hint says, or None where it is not an ID token of ours.
+
+    An expired one is fine: it tells who was logged in, and RP-initiated logout section 2 asks to accept it. The
+    algorithm is ours to say, never the token's, and keys in its header are not looked at.
+    """
+    if len(token) > HINT_MAX_LENGTH or token.count(".") != 2:
+        return None
+    key_by_kid = {kid: RSAKey.import_key(dict(jwk)) for kid, jwk in keys.public.items()}
+
+    def choose(subject: Any) -> RSAKey:
+        kid = subject.headers().get("kid")
+        if not isinstance(kid, str) or kid not in key_by_kid:
+            raise ValueError("unknown kid")
+        return key_by_kid[kid]
+
+    try:
+        read = jwt.decode(token, choose, registry=JWSRegistry(algorithms=[ALGORITHM]))
+    except (JoseError, ValueError, TypeError, RecursionError):
+        return None
+    claims = read.claims
+    audience = claims.get("aud")
+    audiences = (audience,) if isinstance(audience, str) else tuple(audience or ())
+    if read.header.get("typ") != "JWT" or claims.get("iss") != issuer or not isinstance(claims.get("sub"), str):
+        return None
+    # Access and logout tokens may be signed by the same keys one day; only an ID token has both of these.
+    if "at_hash" not in claims or "auth_time" not in claims:
+        return None
+    return Hint(claims["sub"], claims.get("sid"), audiences)
+
+
+def _half_hash(value: str) -> str:
+    # OpenID Connect Core section 3.1.3.6: the left half of the hash of the ASCII octets, with the ID token's hash.
+    return base64.urlsafe_b64encode(hashlib.sha256(value.encode("ascii")).digest()[:16]).rstrip(b"=").decode()

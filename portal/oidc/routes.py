@@ -1,0 +1,12 @@
+"""The provider's routes, for `portal.installed`."""
+
+from litestar import Router
+
+from portal.oidc import discovery, userinfo
+from portal.oidc.authorize import consent, endpoint
+from portal.oidc.token import endpoint as token_endpoint
+
+ROUTER = Router(
+    path="/",
+    route_handlers=[*discovery.ROUTES, *endpoint.ROUTES, *consent.ROUTES, *token_endpoint.ROUTES, *userinfo.ROUTES],
+)

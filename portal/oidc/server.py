@@ -1,0 +1,171 @@
+"""Authlib's authorization server, told about our clients, codes and tokens.
+
+Authlib decides; its hooks are synchronous, so it runs in a greenlet, where each hook awaits one SQL function. There is
+no transaction around it: a code that was taken stays taken, whatever answer follows, and no connection is held while
+an ID token is signed.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from authlib.oauth2 import AuthorizationServer, OAuth2Error, OAuth2Request
+from authlib.oauth2.rfc6749 import InvalidGrantError, UnsupportedGrantTypeError
+from authlib.oauth2.rfc6749.requests import BasicOAuth2Payload
+from sqlalchemy.util import await_only, greenlet_spawn
+
+from portal.crypto.tokens import new_token, token_digest
+from portal.oidc import queries
+from portal.oidc.authorize.response import back_to_app
+from portal.oidc.clients import Client
+from portal.oidc.parameters import Parameters
+from portal.oidc.provider import Provider
+from portal.oidc.token.client_authentication import authenticate_client
+from portal.oidc.token.grants.authorization_code import AuthorizationCodeGrant
+from portal.oidc.token.lifetimes import ACCESS_TOKEN_VALID_FOR
+from portal.web.request import CurrentSession
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the protocol answers: a redirect (`location`) or a document (`body`)."""
+
+    status: int
+    body: Mapping[str, Any]
+    headers: Mapping[str, str]
+
+    @property
+    def location(self) -> str | None:
+        """The address of a redirect, None for a document."""
+        return self.headers.get("Location")
+
+
+class ProtocolRequest(OAuth2Request):
+    """An OAuth request whose parameters were read already: each once, none empty."""
+
+    def __init__(
+        self, server: "ProviderServer", method: str, path: str, parameters: Parameters, headers: Mapping[str, str]
+    ) -> None:
+        # Authlib looks headers up in Title-Case; ASGI brings them in lower case.
+        uri = f"{server.issuer}{path}"
+        super().__init__(method, uri, headers={name.title(): value for name, value in headers.items()})
+        self.server = server
+        self.payload = BasicOAuth2Payload(parameters)
+        self._parameters = parameters
+
+    @property
+    def form(self) -> Parameters:
+        """The parameters of the body."""
+        return self._parameters
+
+
+class ProviderServer(AuthorizationServer):
+    """The authorization server for one request: its hooks need to know the namespace and who asks."""
+
+    def __init__(
+        self, provider: Provider, namespace: str, issuer: str, actor: Mapping[str, str], client: Client | None = None
+    ) -> None:
+        """Prepare for one request; `client` is the one that was looked up already, where there is one."""
+        super().__init__()
+        self.provider = provider
+        self.namespace = namespace
+        self.issuer = issuer
+        self.actor = actor
+        self._client = client
+        self.register_token_generator("default", new_bearer_token)  # type: ignore[arg-type]
+        self.register_grant(AuthorizationCodeGrant, AuthorizationCodeGrant.extensions())
+
+    async def give_code(self, parameters: Parameters, session: CurrentSession) -> Answer:
+        """Answer an authorization request whose person is logged in and agrees."""
+        request = ProtocolRequest(self, "GET", "/oauth2/authorize", parameters, {})
+
+        def authorization_response() -> Any:
+            grant = self.get_authorization_grant(request)
+            return self.create_authorization_response(request, grant_user=session, grant=grant)
+
+        answer: Answer = await greenlet_spawn(authorization_response)
+        return answer
+
+    async def give_tokens(self, parameters: Parameters, headers: Mapping[str, str]) -> Answer:
+        """Answer a token request."""
+        request = ProtocolRequest(self, "POST", "/oauth2/token", parameters, headers)
+
+        def token_response() -> Any:
+            return self.create_token_response(request)
+
+        answer: Answer = await greenlet_spawn(token_response)
+        return answer
+
+    def run(self, awaitable: Any) -> Any:
+        """Wait for the database inside a hook."""
+        return await_only(awaitable)
+
+    def query_client(self, client_id: str) -> Client | None:  # type: ignore[override]
+        """Authlib hook: look an app up."""
+        if self._client is not None and self._client.client_id == client_id:
+            return self._client
+        found: Client | None = self.run(self.provider.find_client(self.namespace, client_id))
+        return found
+
+    def authenticate_client(self, request: Any, methods: Any, endpoint: str = "token") -> Client:
+        """Authlib hook: find out which app calls, by the one method it registered."""
+        client, method = authenticate_client(self, request)
+        request.auth_method = method
+        return client
+
+    def save_token(self, token: Mapping[str, Any], request: Any) -> None:
+        """Authlib hook: store what was issued."""
+        stored = self.run(
+            queries.issue_access_token(
+                self.provider.querier,
+                self.namespace,
+                code_id=request.authorization_code.taken.code_id,
+                token_digest=token_digest(token["access_token"]),
+                valid_for=ACCESS_TOKEN_VALID_FOR,
+                actor=self.actor,
+            )
+        )
+        if not stored:  # the app or the person was deleted since the code was taken
+            raise InvalidGrantError("The code is no longer valid")
+
+    def send_signal(self, name: str, *args: object, **kwargs: object) -> None:
+        """Authlib hook: nobody listens."""
+
+    def create_oauth2_request(self, request: Any) -> Any:
+        """Authlib hook: requests arrive ready-made."""
+        return request
+
+    def handle_response(self, status: int, body: Any, headers: Any) -> Answer:
+        """Authlib hook: the answer, for Litestar to send."""
+        return Answer(status, body if isinstance(body, Mapping) else {}, dict(headers))
+
+    def handle_error_response(self, request: Any, error: OAuth2Error) -> Answer:
+        """Authlib hook: its own error redirects lack `iss` and rewrite the registered URI's query."""
+        described = {"error": str(error.error), "error_description": _describe(error)}
+        if error.redirect_uri:
+            location = back_to_app(self.issuer, error.redirect_uri, request.payload.state, **described)
+            return Answer(303, {}, {"Location": location})
+        status, _, headers = error()
+        return Answer(status, described, {name: value for name, value in headers if name == "WWW-Authenticate"})
+
+
+def new_bearer_token(
+    grant_type: str, client: Client, user: Any, scope: str, expires_in: int | None, include_refresh_token: bool
+) -> dict[str, Any]:
+    """Make an opaque access token (RFC 6750) of 256 random bits.
+
+    The lifetime is said here: Authlib's own default is ten days.
+    """
+    return {
+        "token_type": "Bearer",
+        "access_token": new_token().raw,
+        "expires_in": int(ACCESS_TOKEN_VALID_FOR.total_seconds()),
+        "scope": scope,
+    }
+
+
+def _describe(error: OAuth2Error) -> str:
+    # Authlib quotes what was sent. RFC 6749 section 5.2 allows few characters there, and nobody needs the echo.
+    if isinstance(error, UnsupportedGrantTypeError):
+        return "This grant_type is not supported."
+    return str(error.get_error_description() or error.error)

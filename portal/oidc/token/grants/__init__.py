@@ -1,0 +1,1 @@
+"""What can be exchanged for tokens, one file each."""

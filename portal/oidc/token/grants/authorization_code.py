@@ -1,0 +1,143 @@
+"""The authorization code grant, with ID tokens: RFC 6749 section 4.1, https://www.rfc-editor.org/rfc/rfc6749#section-4.1.
+
+One class for both halves, as Authlib has it: giving the code, and taking it for tokens.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from authlib.oauth2.rfc6749 import grants
+from authlib.oidc.core.errors import LoginRequiredError
+from authlib.oidc.core.grants import OpenIDCode
+
+from portal.crypto.tokens import new_token, token_digest
+from portal.oidc import queries
+from portal.oidc.authorize.response import back_to_app
+from portal.oidc.id_token import Login, sign_id_token
+from portal.oidc.pkce import S256Challenge
+from portal.oidc.scopes import join_scopes, split_scope
+from portal.oidc.token.lifetimes import AUTHORIZATION_CODE_VALID_FOR
+from portal.web.request import CurrentSession
+
+
+@dataclass(frozen=True, slots=True)
+class RedeemedCode:
+    """A code that was just used up, as Authlib asks for it (`AuthorizationCodeMixin`)."""
+
+    taken: queries.TakenCode
+
+    @property
+    def code_challenge(self) -> str | None:
+        """The PKCE challenge that it was asked for with."""
+        return self.taken.code_challenge
+
+    def get_redirect_uri(self) -> str:
+        """Return the redirect URI that it was sent to."""
+        return self.taken.redirect_uri
+
+    def get_scope(self) -> str:
+        """Return what it gives."""
+        return join_scopes(self.taken.scopes)
+
+
+class AuthorizationCodeGrant(grants.AuthorizationCodeGrant):
+    """Codes that live in the database as digests, are used up by the query that finds them, and stay there."""
+
+    TOKEN_ENDPOINT_AUTH_METHODS = ["client_secret_basic", "client_secret_post", "none"]  # noqa: RUF012 - Authlib's shape
+
+    @staticmethod
+    def extensions() -> list[Any]:
+        """Return what is registered with the grant."""
+        return [S256Challenge(required=True), IdTokens()]
+
+    def create_authorization_response(
+        self, redirect_uri: str, grant_user: CurrentSession
+    ) -> tuple[int, str, list[tuple[str, str]]]:
+        """Give a code to the app: Authlib's step, with `iss`, and with the registered URI left as it is."""
+        code = self.generate_authorization_code()
+        request: Any = self.request
+        request.user = grant_user
+        self.save_authorization_code(code, request)
+        location = back_to_app(self.server.issuer, redirect_uri, request.payload.state, code=code)
+        return 303, "", [("Location", location)]
+
+    def generate_authorization_code(self) -> str:
+        """Authlib hook: 256 random bits."""
+        return new_token().raw
+
+    def save_authorization_code(self, code: str, request: Any) -> None:
+        """Authlib hook: store the code's digest and what it stands for."""
+        session: CurrentSession = request.user
+        asked = request.payload.data
+        new_code = queries.NewCode(
+            digest=token_digest(code),
+            client_id=request.client.client_id,
+            user_id=session.user_id,
+            session_id=session.session_id,
+            redirect_uri=asked["redirect_uri"],
+            scopes=split_scope(request.scope),
+            nonce=asked.get("nonce"),
+            code_challenge=asked.get("code_challenge"),
+            auth_time=session.auth_time,
+            amr=session.amr,
+        )
+        issued = self.server.run(
+            queries.issue_authorization_code(
+                self.server.provider.querier,
+                self.server.namespace,
+                new_code,
+                valid_for=AUTHORIZATION_CODE_VALID_FOR,
+                actor=self.server.actor,
+            )
+        )
+        if not issued:
+            raise LoginRequiredError(redirect_uri=asked["redirect_uri"])
+
+    def query_authorization_code(self, code: str, client: Any) -> RedeemedCode | None:
+        """Authlib hook: take the code. Looking it up and deleting it later would let two requests both find it."""
+        taken = self.server.run(
+            queries.take_authorization_code(
+                self.server.provider.querier,
+                self.server.namespace,
+                code_digest=token_digest(code),
+                client_id=client.client_id,
+                actor=self.server.actor,
+            )
+        )
+        return RedeemedCode(taken) if isinstance(taken, queries.TakenCode) else None
+
+    def delete_authorization_code(self, authorization_code: RedeemedCode) -> None:
+        """Authlib hook: the row stays, so that a second use is noticed and ends what the first one gave."""
+
+    def authenticate_user(self, authorization_code: RedeemedCode) -> queries.TakenCode:
+        """Authlib hook: whose code it is; taking it checked that the person may still log in."""
+        return authorization_code.taken
+
+
+class IdTokens(OpenIDCode):
+    """Adds an ID token where the scope has openid."""
+
+    def exists_nonce(self, nonce: str, request: Any) -> bool:
+        """Authlib hook: a nonce is the app's own affair; refusing a repeated one breaks a reload of the page."""
+        return False
+
+    def encode_id_token(self, token: dict[str, Any], request: Any) -> str:
+        """Authlib hook: Authlib's own puts the time of the token request in place of a missing auth_time."""
+        server, taken = request.server, request.authorization_code.taken
+        key = server.run(server.provider.signing_keys.current(server.namespace))
+        login = Login(
+            user_id=taken.user_id,
+            session_id=taken.session_id,
+            auth_time=taken.auth_time,
+            amr=taken.amr,
+            nonce=taken.nonce,
+            claims=taken.claims,
+        )
+        return sign_id_token(
+            key,
+            issuer=server.issuer,
+            client_id=request.client.client_id,
+            login=login,
+            scopes=taken.scopes,
+            access_token=token["access_token"],
+        )

@@ -1,0 +1,51 @@
+"""What a User-Agent header says about a device, in words for people.
+
+Browsers freeze and shorten these strings on purpose, so only the family names that have been stable for years are read.
+"""
+
+from typing import Literal, NamedTuple
+
+DeviceType = Literal["phone", "tablet", "laptop", "unknown"]
+
+# Order decides: Edge and Opera also say Chrome, Chrome also says Safari.
+BROWSERS = (
+    ("Edg", "Edge"),
+    ("OPR/", "Opera"),
+    ("SamsungBrowser", "Samsung Internet"),
+    ("Firefox/", "Firefox"),
+    ("FxiOS/", "Firefox"),
+    ("CriOS/", "Chrome"),
+    ("Chrome/", "Chrome"),
+    ("Safari/", "Safari"),
+    ("curl/", "curl"),
+)
+SYSTEMS = (
+    ("iPhone", "iPhone", "phone"),
+    ("iPad", "iPad", "tablet"),
+    ("Android", "Android", "phone"),
+    ("CrOS", "ChromeOS", "laptop"),
+    ("Windows", "Windows", "laptop"),
+    ("Mac OS X", "macOS", "laptop"),
+    ("Linux", "Linux", "laptop"),
+)
+
+
+class DeviceName(NamedTuple):
+    """A device in words: browser and system are None when the header does not tell."""
+
+    browser: str | None
+    system: str | None
+    type: DeviceType
+
+
+def describe_device(user_agent: str | None) -> DeviceName:
+    """Read browser family, operating system and type from a User-Agent header."""
+    agent = user_agent or ""
+    browser = next((name for mark, name in BROWSERS if mark in agent), None)
+    for mark, system, kind in SYSTEMS:
+        if mark in agent:
+            device_type: DeviceType = "phone" if kind == "phone" else "tablet" if kind == "tablet" else "laptop"
+            if mark == "Android" and "Mobile" not in agent:
+                device_type = "tablet"
+            return DeviceName(browser, system, device_type)
+    return DeviceName(browser, None, "unknown")

@@ -1,0 +1,1 @@
+"""Sign-up by e-mail address, proven by a code or a link in one mail."""

@@ -1,0 +1,281 @@
+"""The sign-up pages: address and password, then the code."""
+
+import re
+from typing import Any
+
+from litestar import Response, get, post
+from litestar.response import Redirect
+
+from portal.clock import now
+from portal.errors import ServiceUnavailable
+from portal.login.address import read_address
+from portal.login.finish import continue_logged_in
+from portal.login.flow import LoginFlow
+from portal.login.routes import ADDRESS_INVALID
+from portal.login.service import find_flow, flow_page_gone
+from portal.methods.password.hashing import PASSWORDS, HashQueueFull
+from portal.methods.password.policy import check_password
+from portal.signup import service
+from portal.web.flash import flash
+from portal.web.forms import read_form
+from portal.web.locale import mark
+from portal.web.request import PortalRequest
+from portal.web.return_to import own_path
+from portal.web.templates import page
+
+RESEND_AFTER = 30  # seconds; the database enforces it, the page counts it down
+QUEUE_RETRY_AFTER = 2  # seconds
+CODE_WRONG = mark("That code does not match. Check the newest mail and try again.")
+CODE_DEAD = mark("That code no longer works. Ask for a new one below.")
+CODE_MALFORMED = mark("Enter the six digits from the mail.")
+TAKEN = mark("This address has an account by now. Log in with it.")
+THROTTLED = mark("Too many sign-ups came from your network. Please try again in a quarter of an hour.")
+TOO_SOON = mark("We have just sent a mail. Please wait a moment before you ask for another one.")
+NAME_TOO_LONG = mark("Use at most 100 characters.")
+MAX_NAME_LENGTH = 100  # characters
+
+
+@get("/signup", opt={"session": "optional"})
+async def signup_page(request: PortalRequest) -> Response[Any]:
+    """Ask for an address and a password."""
+    flow_id = request.query_params.get("flow")
+    flow = await find_flow(request, flow_id)
+    if flow_id and (flow is None or not flow.usable):
+        return await flow_page_gone(request, flow)
+    if request.current_session and not (flow and flow.reauthenticate):
+        return Redirect(own_path(flow.return_to if flow else None) or "/account", status_code=303)
+    return _signup(request, flow, email=flow.email or "" if flow else "")
+
+
+@post("/signup", opt={"session": "optional"}, status_code=303)
+async def submit_signup(request: PortalRequest) -> Response[Any]:
+    """Take address and password, send the mail, and go on to the code: the same for every address."""
+    form = await read_form(request)
+    flow_id = form.text("flow")
+    flow = await find_flow(request, flow_id)
+    if flow_id and (flow is None or not flow.usable or flow.user_id):
+        return await flow_page_gone(request, flow)
+    typed, name, password = form.text("email"), form.text("name"), form.secret("new_password")
+    email = read_address(typed)
+    errors: dict[str, str] = {}
+    if email is None:
+        errors["email"] = ADDRESS_INVALID
+    if len(name) > MAX_NAME_LENGTH:
+        errors["name"] = NAME_TOO_LONG
+    problem = _password_problem(request, password, email, name)
+    if problem:
+        errors["new_password"] = problem
+    if errors or email is None:
+        return _signup(request, flow, email=typed, name=name, errors=errors, status=422)
+    begun = await service.begin(request, flow, email, name=name or None, password_hash=await _hash(password))
+    if begun.outcome == "throttled":
+        response = _signup(request, flow, email=typed, name=name, form_error=THROTTLED, status=429)
+        response.headers["retry-after"] = str(begun.retry_after)
+        return response
+    if begun.outcome == "gone":
+        return await flow_page_gone(request, flow)
+    return Redirect(f"/signup/verify?flow={begun.flow_id}", status_code=303)
+
+
+@get("/signup/verify", opt={"session": "optional"})
+async def verify_page(request: PortalRequest) -> Response[Any]:
+    """Ask for the code, or move on when the link in the mail was used."""
+    flow = await find_flow(request, request.query_params.get("flow"))
+    moved = _moved_to(request, flow)
+    if moved:
+        return Redirect(moved, status_code=303)
+    if flow is None or not flow.usable or not flow.email or flow.user_id:
+        return await flow_page_gone(request, flow)
+    return _verify(request, flow, change="change" in request.query_params)
+
+
+@post("/signup/verify", opt={"session": "optional"}, status_code=200)
+async def submit_code(request: PortalRequest) -> Response[Any]:
+    """Check the code; the right one makes the account and logs in."""
+    form = await read_form(request)
+    flow = await find_flow(request, form.text("flow"))
+    moved = _moved_to(request, flow)
+    if moved:
+        return Redirect(moved, status_code=303)
+    if flow is None or not flow.usable or not flow.email or flow.user_id:
+        return await flow_page_gone(request, flow)
+    code = re.sub(r"[\s-]", "", form.text("code"))
+    if not re.fullmatch(r"[0-9]{6}", code):
+        return _verify(request, flow, errors={"code": CODE_MALFORMED}, status=422)
+    proven, token = await service.use_code(request, flow, code)
+    if proven.outcome == "session":
+        return continue_logged_in(request, token, proven.return_to, remembered=flow.remembered)
+    if proven.outcome == "taken":
+        return _verify(request, flow, form_error=TAKEN, status=409)
+    message = CODE_WRONG if proven.outcome == "wrong" and proven.tries_left else CODE_DEAD
+    return _verify(request, flow, errors={"code": message}, status=422)
+
+
+@post("/signup/resend", opt={"session": "optional"}, status_code=303)
+async def resend_code(request: PortalRequest) -> Response[Any]:
+    """Send a new code and link; the old ones end. Also corrects the address, where the form has one."""
+    form = await read_form(request)
+    flow = await find_flow(request, form.text("flow"))
+    if flow is None or not flow.usable or not flow.email or flow.user_id:
+        return await flow_page_gone(request, flow)
+    corrects = bool(form.text("email"))
+    email = read_address(form.text("email")) if corrects else flow.email
+    if email is None:
+        errors = {"email": ADDRESS_INVALID}
+        return _verify(request, flow, change=True, typed=form.text("email"), errors=errors, status=422)
+    begun = await service.begin(request, flow, email, resend=not corrects or email == flow.email)
+    if begun.outcome in ("too_soon", "throttled"):
+        text = TOO_SOON if begun.outcome == "too_soon" else THROTTLED
+        response = _verify(request, flow, form_error=text, status=429)
+        response.headers["retry-after"] = str(begun.retry_after)
+        return response
+    if begun.outcome == "gone":
+        return await flow_page_gone(request, flow)
+    flash(request, "code_sent")
+    return Redirect(f"/signup/verify?flow={flow.id}", status_code=303)
+
+
+@get("/signup/status", opt={"session": "optional"})
+async def signup_status(request: PortalRequest) -> dict[str, str]:
+    """Tell the waiting tab whether the link was used meanwhile."""
+    flow = await find_flow(request, request.query_params.get("flow"))
+    moved = _moved_to(request, flow)
+    return {"state": "moved", "next": moved} if moved else {"state": "waiting"}
+
+
+@get("/signup/password", opt={"session": "optional"})
+async def password_page(request: PortalRequest) -> Response[Any]:
+    """Ask for a password after the link was opened in another browser than the one that signed up."""
+    flow = await find_flow(request, request.query_params.get("flow"))
+    if flow is None or not flow.usable or not flow.user_id:
+        return await flow_page_gone(request, flow)
+    return _choose_password(request, flow)
+
+
+@post("/signup/password", opt={"session": "optional"}, status_code=200)
+async def submit_password(request: PortalRequest) -> Response[Any]:
+    """Set the password, start the session, and go on."""
+    form = await read_form(request)
+    flow = await find_flow(request, form.text("flow"))
+    if flow is None or not flow.usable or not flow.user_id:
+        return await flow_page_gone(request, flow)
+    password = form.secret("new_password")
+    problem = _password_problem(request, password, flow.email, "")
+    if problem:
+        return _choose_password(request, flow, errors={"new_password": problem}, status=422)
+    proven, token = await service.finish(request, flow, await _hash(password))
+    if proven.outcome == "gone":
+        return await flow_page_gone(request, flow)
+    return continue_logged_in(request, token, proven.return_to, remembered=flow.remembered)
+
+
+def _signup(
+    request: PortalRequest,
+    flow: LoginFlow | None,
+    *,
+    email: str,
+    name: str = "",
+    errors: dict[str, str] | None = None,
+    form_error: str | None = None,
+    status: int = 200,
+) -> Response[Any]:
+    return page(
+        request,
+        "signup/start.html",
+        status=status,
+        form_may_leave=True,
+        flow_id=flow.id if flow else None,
+        app_name=flow.app_name if flow else None,
+        email=email,
+        name=name,
+        min_length=request.namespace.password_min_length,
+        **_messages(request, errors, form_error),
+    )
+
+
+def _verify(
+    request: PortalRequest,
+    flow: LoginFlow,
+    *,
+    change: bool = False,
+    typed: str | None = None,
+    errors: dict[str, str] | None = None,
+    form_error: str | None = None,
+    status: int = 200,
+) -> Response[Any]:
+    sent = flow.code_sent_at
+    wait = max(0, RESEND_AFTER - int((now() - sent).total_seconds())) if sent else 0
+    return page(
+        request,
+        "signup/verify.html",
+        status=status,
+        form_may_leave=True,
+        flow_id=flow.id,
+        app_name=flow.app_name,
+        email=flow.email,
+        typed=typed if typed is not None else flow.email,
+        change=change,
+        resend_in=wait,
+        expired=flow.code_expired,
+        **_messages(request, errors, form_error),
+    )
+
+
+def _choose_password(
+    request: PortalRequest, flow: LoginFlow, *, errors: dict[str, str] | None = None, status: int = 200
+) -> Response[Any]:
+    return page(
+        request,
+        "signup/password.html",
+        status=status,
+        form_may_leave=True,
+        flow_id=flow.id,
+        email=flow.email,
+        app_name=flow.app_name,
+        min_length=request.namespace.password_min_length,
+        **_messages(request, errors, None),
+    )
+
+
+def _messages(request: PortalRequest, errors: dict[str, str] | None, form_error: str | None) -> dict[str, Any]:
+    gettext = request.portal.templates.gettext(request.language)
+    return {
+        "errors": {name: gettext(text) for name, text in (errors or {}).items()},
+        "form_error": gettext(form_error) if form_error else None,
+    }
+
+
+def _password_problem(request: PortalRequest, password: str, email: str | None, name: str) -> str | None:
+    least = request.namespace.password_min_length
+    problem = check_password(password, (email, name, request.namespace.display_name), min_length=least)
+    return problem.text(least) if problem else None
+
+
+async def _hash(password: str) -> str:
+    try:
+        return await PASSWORDS.hash(password)
+    except HashQueueFull as error:
+        raise ServiceUnavailable(retry_after=QUEUE_RETRY_AFTER) from error
+
+
+def _moved_to(request: PortalRequest, flow: LoginFlow | None) -> str | None:
+    """Say where the waiting tab goes once the link was used, in this browser or in another one."""
+    if flow is None or not flow.own:
+        return None
+    if flow.finished and request.current_session:
+        return own_path(flow.return_to) or "/account"
+    if flow.purpose == "login" or flow.proven_elsewhere:
+        return f"/login?flow={flow.id}"
+    return None
+
+
+HANDLERS = [
+    signup_page,
+    submit_signup,
+    verify_page,
+    submit_code,
+    resend_code,
+    signup_status,
+    password_page,
+    submit_password,
+]

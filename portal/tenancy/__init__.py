@@ -1,0 +1,1 @@
+"""Namespaces: which host belongs to whom, and how it looks."""

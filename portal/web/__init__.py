@@ -1,0 +1,1 @@
+"""What every page shares: request, rendering, forms, headers, the same-origin rule, errors."""

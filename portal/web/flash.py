@@ -1,0 +1,46 @@
+"""One sentence that survives a redirect.
+
+The cookie holds a name out of a fixed list, never a text: a planted cookie can only show a sentence of ours.
+"""
+
+from typing import Literal, NamedTuple
+
+from portal.web.cookies import read_cookie
+from portal.web.locale import mark
+from portal.web.request import PortalRequest
+
+FLASH_COOKIE = "portal_flash"
+FLASH_VALID_FOR = 60  # seconds
+
+
+class Flash(NamedTuple):
+    """What the next page says once."""
+
+    kind: Literal["info", "success", "warning", "error"]
+    text: str
+
+
+SENTENCES: dict[str, Flash] = {
+    "session_ended": Flash("success", mark("That session has ended.")),
+    "session_gone": Flash("info", mark("That session had already ended.")),
+    "other_sessions_ended": Flash("success", mark("All other sessions have ended.")),
+    "code_sent": Flash("success", mark("We sent a new mail. Only the newest code works.")),
+    "profile_saved": Flash("success", mark("Your profile is saved.")),
+}
+
+
+def flash(request: PortalRequest, name: str) -> None:
+    """Show the sentence of that name on the next page."""
+    if name not in SENTENCES:
+        raise KeyError(name)
+    request.set_cookie(FLASH_COOKIE, name, max_age=FLASH_VALID_FOR)
+
+
+def take_flashes(request: PortalRequest) -> list[Flash]:
+    """Return what the last answer left to say, and forget it."""
+    name = read_cookie(request, FLASH_COOKIE)
+    if name is None:
+        return []
+    request.set_cookie(FLASH_COOKIE, "", max_age=0)
+    sentence = SENTENCES.get(name)
+    return [sentence] if sentence else []

@@ -1,0 +1,118 @@
+"""The outermost layer, plain ASGI: host rule, request id, client address, security headers, cookies, access log.
+
+It wraps the whole application, so that no answer, error or static file leaves without it.
+"""
+
+import secrets
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any, cast
+
+from litestar.enums import ScopeType
+from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
+
+from portal.db.engine import DatabaseUnavailable
+from portal.settings import Network
+from portal.web.client_address import client_address
+from portal.web.error_pages import last_resort
+from portal.web.locale import choose_language
+from portal.web.logging import bind_request, get_logger
+from portal.web.request import Namespace, RequestContext
+from portal.web.security_headers import with_security_headers
+
+USER_AGENT_MAX_LENGTH = 400  # characters kept; the rest is noise or an attack on the log
+EXEMPT_FROM_HOST_RULE = frozenset({"/livez", "/readyz"})  # probes call by address
+
+FindNamespace = Callable[[str], Awaitable[Namespace | None]]
+
+log = get_logger("portal.request")
+
+
+class Gate:
+    """ASGI wrapper around the Litestar application."""
+
+    def __init__(
+        self, app: ASGIApp, *, find_namespace: FindNamespace, fallback: Namespace, trusted: tuple[Network, ...]
+    ) -> None:
+        """Wrap `app`. `fallback` serves probes and the refusals of unknown hosts."""
+        self.app = app
+        self._find_namespace = find_namespace
+        self._fallback = fallback
+        self._trusted = trusted
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one ASGI connection."""
+        if scope["type"] != ScopeType.HTTP:
+            await self.app(scope, receive, send)
+            return
+        started = time.perf_counter()
+        method = scope["method"]
+        # HEAD is answered as GET is; the server sends no body for it (RFC 9110 9.3.2). A copy: the server reads its.
+        scope = cast(HTTPScope, {**scope, "method": "GET" if method == "HEAD" else method})
+        facts = self._prepare(scope)
+        status = 500
+
+        async def answer(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                headers = [(bytes(name), bytes(value)) for name, value in message["headers"]]
+                headers += [(b"set-cookie", cookie) for cookie in facts.get("cookies", {}).values()]
+                headers.append((b"x-request-id", facts["context"].request_id.encode()))
+                message["headers"] = with_security_headers(headers, secure=facts["namespace"].secure)
+            await send(message)
+
+        try:
+            with bind_request(facts["context"].request_id, facts["namespace"].name):
+                refusal = await self._refusal(scope, facts)
+                if refusal:
+                    await last_resort(*refusal)(scope, receive, answer)
+                else:
+                    await self.app(scope, receive, answer)
+        finally:
+            log.info(
+                "request",
+                request_id=facts["context"].request_id,
+                namespace=facts["namespace"].name,
+                method=method,
+                route=str(scope.get("path_template") or "-"),
+                status=status,
+                ms=round((time.perf_counter() - started) * 1000, 1),
+            )
+
+    def _prepare(self, scope: HTTPScope) -> dict[str, Any]:
+        headers = scope["headers"]
+        agent = next((value for name, value in headers if name == b"user-agent"), b"").decode("latin-1")
+        language = next((value for name, value in headers if name == b"accept-language"), b"").decode("latin-1")
+        forwarded = [value.decode("latin-1") for name, value in headers if name == b"x-forwarded-for"]
+        client = scope.get("client")
+        peer = client[0] if client else ""
+        facts: dict[str, Any] = dict(scope.get("state") or {})
+        facts |= {
+            "namespace": self._fallback,
+            "language": choose_language(language),
+            "context": RequestContext(
+                request_id=secrets.token_hex(8),
+                ip_address=client_address(peer, forwarded, self._trusted),
+                user_agent="".join(c if c.isprintable() else " " for c in agent[:USER_AGENT_MAX_LENGTH]),
+            ),
+        }
+        scope["state"] = facts
+        return facts
+
+    async def _refusal(self, scope: HTTPScope, facts: dict[str, Any]) -> tuple[int, str] | None:
+        """Return status and text when the request must not reach the application."""
+        hosts = [value for name, value in scope["headers"] if name == b"host"]
+        if len(hosts) != 1:
+            # uvicorn lets both pass; two readers that pick different ones is how mails get a foreign address.
+            return 400, "The request must name one host."
+        if scope["path"] in EXEMPT_FROM_HOST_RULE:
+            return None
+        try:
+            namespace = await self._find_namespace(hosts[0].decode("latin-1").lower())
+        except DatabaseUnavailable:
+            return 503, "We cannot reach our database just now. Please try again in a moment."
+        if namespace is None:
+            return 421, "There is nothing at this address."
+        facts["namespace"] = namespace
+        return None

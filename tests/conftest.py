@@ -1,0 +1,5 @@
+"""What every test may use. The fixtures themselves are in tests/support, one file per concern."""
+
+pytest_plugins = [
+    "tests.support.database",
+]

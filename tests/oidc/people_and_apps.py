@@ -1,0 +1,169 @@
+"""The two sides of the provider in tests: a person's browser, and an app with a registered client."""
+
+import base64
+import hashlib
+import json
+import re
+import secrets
+from dataclasses import dataclass, field
+from html import unescape
+from typing import Any
+from urllib.parse import parse_qs, urlencode, urlsplit
+
+import httpx
+
+from portal.crypto.tokens import new_token
+from portal.db.engine import Database
+from portal.oidc.clients import RegisteredClient, create_client
+
+ISSUER = "http://localhost:8000"
+CALLBACK = "https://app.example/callback"
+PASSWORD = "correct-horse-battery"
+
+
+class Browser:
+    """A browser without JavaScript: cookies, links, forms, and no redirect followed off the portal."""
+
+    def __init__(self, transport: httpx.AsyncBaseTransport) -> None:
+        self.http = httpx.AsyncClient(transport=transport, base_url=ISSUER, headers={"accept": "text/html"})
+
+    async def open(self, url: str) -> httpx.Response:
+        """Follow a link and the portal's own redirects; stop where a redirect leaves the portal."""
+        response = await self.http.get(url)
+        return await self._follow(response)
+
+    async def submit(self, path: str, fields: dict[str, str]) -> httpx.Response:
+        """Send a form, as a page of the portal would."""
+        response = await self.http.post(path, data=fields, headers={"origin": ISSUER})
+        return await self._follow(response)
+
+    async def log_in(self, email: str = "alice@example.com") -> httpx.Response:
+        """Log in by the real form, without an earlier page."""
+        return await self.submit("/login/password", {"email": email, "password": PASSWORD})
+
+    async def log_in_on(self, page: httpx.Response, email: str = "alice@example.com") -> httpx.Response:
+        """Log in by the form of the page that is shown."""
+        flow = parse_qs(page.url.query.decode())["flow"][0]
+        return await self.submit("/login/password", {"email": email, "password": PASSWORD, "flow": flow})
+
+    async def decide(self, page: httpx.Response, decision: str, **changes: str) -> httpx.Response:
+        """Press a button of the consent page."""
+        return await self.submit("/oauth2/consent", {**hidden_fields(page.text), "decision": decision, **changes})
+
+    async def _follow(self, response: httpx.Response) -> httpx.Response:
+        for _ in range(10):
+            location = response.headers.get("location")
+            if response.status_code != 303 or location is None or not location.startswith("/"):
+                return response
+            response = await self.http.get(location)
+        raise AssertionError("a redirect loop")
+
+
+@dataclass
+class App:
+    """An app that logs people in through the portal."""
+
+    http: httpx.AsyncClient
+    client_id: str
+    client_secret: str | None
+    verifier: str = field(default_factory=lambda: secrets.token_urlsafe(48))
+    state: str = field(default_factory=lambda: secrets.token_urlsafe(16))
+    nonce: str = field(default_factory=lambda: secrets.token_urlsafe(16))
+
+    @property
+    def challenge(self) -> str:
+        return base64.urlsafe_b64encode(hashlib.sha256(self.verifier.encode()).digest()).rstrip(b"=").decode()
+
+    def parameters(self, **changes: str | None) -> dict[str, str]:
+        """The parameters of an ordinary request; None leaves one out."""
+        ordinary: dict[str, str | None] = {
+            "response_type": "code",
+            "client_id": self.client_id,
+            "redirect_uri": CALLBACK,
+            "scope": "openid profile email",
+            "state": self.state,
+            "nonce": self.nonce,
+            "code_challenge": self.challenge,
+            "code_challenge_method": "S256",
+        }
+        return {name: value for name, value in {**ordinary, **changes}.items() if value is not None}
+
+    def url(self, **changes: str | None) -> str:
+        """The address that the app sends a browser to."""
+        return "/oauth2/authorize?" + urlencode(self.parameters(**changes))
+
+    async def redeem(self, code: str, **changes: str | None) -> httpx.Response:
+        """Exchange a code for tokens; None leaves a parameter out."""
+        ordinary: dict[str, str | None] = {
+            "grant_type": "authorization_code",
+            "code": code,
+            "redirect_uri": CALLBACK,
+            "code_verifier": self.verifier,
+        }
+        if self.client_secret is None:
+            ordinary["client_id"] = self.client_id
+        fields = {name: value for name, value in {**ordinary, **changes}.items() if value is not None}
+        auth = None if self.client_secret is None else httpx.BasicAuth(self.client_id, self.client_secret)
+        return await self.http.post("/oauth2/token", data=fields, auth=auth)
+
+    async def userinfo(self, access_token: str) -> httpx.Response:
+        return await self.http.get("/oauth2/userinfo", headers={"authorization": f"Bearer {access_token}"})
+
+
+class World:
+    """A running portal with its people and apps."""
+
+    def __init__(self, transport: httpx.AsyncBaseTransport, database: Database) -> None:
+        self.transport = transport
+        self.database = database
+        self.http = httpx.AsyncClient(transport=transport, base_url=ISSUER)
+
+    def browser(self) -> Browser:
+        return Browser(self.transport)
+
+    async def app(self, name: str = "Acme", **registration: Any) -> App:
+        """Register an app; first-party and confidential unless told otherwise."""
+        registration = {"redirect_uris": [CALLBACK], "first_party": True, **registration}
+        registered = await create_client(self.database, "default", name=name, **registration)
+        assert isinstance(registered, RegisteredClient), registered
+        return App(self.http, registered.client.client_id, registered.client_secret)
+
+    async def logged_in(self, email: str = "alice@example.com") -> Browser:
+        browser = self.browser()
+        response = await browser.log_in(email)
+        assert response.status_code == 200, response.text
+        return browser
+
+    async def events(self, event_type: str) -> list[Any]:
+        """The audit events of a type, oldest first."""
+        async with self.database.transaction("default") as transaction:
+            return await transaction.fetch(
+                "select * from authn.audit_events where event_type = $1 order by id", event_type
+            )
+
+
+def answer(response: httpx.Response) -> dict[str, str]:
+    """The parameters that a redirect carries to the app, each of them once."""
+    assert response.status_code == 303, response.text
+    location = response.headers["location"]
+    assert location.startswith(CALLBACK + "?"), location
+    found = parse_qs(urlsplit(location).query, keep_blank_values=True, strict_parsing=True)
+    assert all(len(values) == 1 for values in found.values()), found
+    return {name: values[0] for name, values in found.items()}
+
+
+def hidden_fields(html: str) -> dict[str, str]:
+    """The hidden inputs of a page."""
+    tags = re.findall(r'<input type="hidden" name="([^"]*)" value="([^"]*)">', html)
+    return {unescape(name): unescape(value) for name, value in tags}
+
+
+def unverified_claims(token: str) -> dict[str, Any]:
+    """The claims of a JWT, without a look at its signature."""
+    payload = token.split(".")[1]
+    claims: dict[str, Any] = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+    return claims
+
+
+def random_token() -> str:
+    return new_token().raw
