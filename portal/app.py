@@ -23,10 +23,11 @@ from portal.sessions.guards import LoginRequired, load_session
 from portal.settings import Settings, load_settings, read_or_make_secret_key
 from portal.tenancy.hosts import Hosts
 from portal.tenancy.theme import theme
+from portal.tenancy.well_known import security_txt
 from portal.web import health, static
 from portal.web.error_pages import answer_fault, answer_http_exception, answer_outage, answer_problem
 from portal.web.forms import MAX_BODY_BYTES
-from portal.web.gate import Gate
+from portal.web.gate import Gate, refuse_during_outage
 from portal.web.request import Portal, PortalRequest
 from portal.web.same_origin import require_same_origin
 from portal.web.templates import Templates
@@ -62,12 +63,13 @@ def create_app(settings: Settings, database: Database | None = None) -> ASGIApp:
             *health.HANDLERS,
             *static.HANDLERS,
             theme,
+            security_txt,
             *ROUTERS,
             *(method.router for method in METHODS),
             *development,
         ],
         request_class=PortalRequest,
-        guards=[require_same_origin, load_session],
+        guards=[refuse_during_outage, require_same_origin, load_session],
         exception_handlers=EXCEPTION_HANDLERS,
         request_max_body_size=MAX_BODY_BYTES,
         openapi_config=None,

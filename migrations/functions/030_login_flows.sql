@@ -109,6 +109,14 @@ declare
     v_session_id uuid;
 begin
     perform authn._apply_actor(p_actor);
+    -- Held until the commit: a person who is disabled at this moment gets no session after it.
+    perform 1 from authn.users u
+      where u.id = v_user_id and u.namespace = p_namespace and u.disabled_at is null for share;
+    if not found then
+        perform authn._leave(v_outer);
+        return query select 'gone', v_flow_id, null::uuid, null::text;
+        return;
+    end if;
     if p_login ->> 'attempt_id' is not null then
         perform authn._confirm_login_attempt((p_login ->> 'attempt_id')::bigint, p_namespace);
     end if;
@@ -199,3 +207,37 @@ revoke all on function authn.set_flow_identifier(uuid, text, text, text) from pu
 grant execute on function authn.set_flow_identifier(uuid, text, text, text) to portal_app;
 revoke all on function authn.complete_login(jsonb, jsonb, text) from public;
 grant execute on function authn.complete_login(jsonb, jsonb, text) to portal_app;
+
+create or replace function authn.cleanup_logins(p_namespace text default 'default', p_batch_size integer default 10000)
+returns table (flows_deleted bigint, browsers_deleted bigint)
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_outer text := authn._enter(p_namespace);
+    v_flows bigint;
+    v_browsers bigint;
+begin
+    -- A day longer than it works, so that its address still says where to begin again. Proofs go with their flow.
+    delete from authn.login_flows f
+     where f.id = any (array(
+               select o.id from authn.login_flows o
+                where o.namespace = p_namespace and o.expires_at < now() - interval '1 day'
+                order by o.expires_at limit p_batch_size for update skip locked));
+    get diagnostics v_flows = row_count;
+    delete from authn.known_browsers k
+     where (k.user_id, k.browser_digest) in (
+               select o.user_id, o.browser_digest from authn.known_browsers o
+                where o.namespace = p_namespace and o.last_seen_at < now() - interval '400 days'
+                order by o.last_seen_at limit p_batch_size for update skip locked)
+       and k.namespace = p_namespace;
+    get diagnostics v_browsers = row_count;
+    perform authn._leave(v_outer);
+    return query select v_flows, v_browsers;
+end
+$$;
+comment on function authn.cleanup_logins(text, integer) is
+    'Deletes flows that ended a day ago with their proofs, and browsers not seen for as long as their cookie lives.';
+revoke all on function authn.cleanup_logins(text, integer) from public;
+grant execute on function authn.cleanup_logins(text, integer) to portal_app;

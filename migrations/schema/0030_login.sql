@@ -62,6 +62,7 @@ create table authn.known_browsers (
     primary key (namespace, user_id, browser_digest),
     foreign key (namespace, user_id) references authn.users (namespace, id) on delete cascade
 );
+create index known_browsers_last_seen on authn.known_browsers (namespace, last_seen_at);
 comment on table authn.known_browsers is
     'Browsers that have logged in to an account. Such a browser has a budget of its own, so that a stranger''s guesses '
     'cannot lock the owner out; it is never a login by itself.';

@@ -1,13 +1,13 @@
 """How commands answer: words for people, one JSON object for programs, and failures as one plain sentence."""
 
-import asyncio
 import functools
 import json
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, ParamSpec
 
 import click
 
+from portal.authn import AuthnValidationError
 from portal.db.embedded import EmbeddedPostgresError
 from portal.db.engine import DatabaseUnavailable
 from portal.settings import SettingsError
@@ -27,10 +27,15 @@ class Failure(click.ClickException):
 
     exit_code = 1
 
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        # Asked now: click has left the command's context when it shows the failure.
+        context = click.get_current_context(silent=True)
+        self._as_json = context is not None and bool(context.params.get(JSON_FLAG))
+
     def show(self, file: Any = None) -> None:
         """Print the sentence to stderr, and in JSON mode the object to stdout as well."""
-        context = click.get_current_context(silent=True)
-        if context is not None and context.params.get(JSON_FLAG):
+        if self._as_json:
             click.echo(json.dumps({"error": self.message}))
         click.echo(self.message, err=True)
 
@@ -51,14 +56,12 @@ def failing_plainly(command: Callable[P, None]) -> Callable[P, None]:
             raise Failure("\n".join(error.problems)) from error
         except EmbeddedPostgresError as error:
             raise Failure(str(error)) from error
+        except AuthnValidationError as error:
+            sentence = str(error)
+            raise Failure(f"{sentence[:1].upper()}{sentence[1:]}.") from error
         except DatabaseUnavailable as error:
             raise Failure(
                 f"The database does not answer ({error}). Look at PORTAL_DATABASE_URL, or run `portal doctor`."
             ) from error
 
     return run
-
-
-def run_async(work: Coroutine[Any, Any, None]) -> None:
-    """Run a coroutine to its end."""
-    asyncio.run(work)

@@ -1,15 +1,19 @@
 """Settings and database as a command needs them: the configured one, or the embedded one shared with the server."""
 
+import asyncio
 import os
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 from portal.cli.answers import Failure
 from portal.db.embedded import EmbeddedPostgres
 from portal.db.engine import Database
 from portal.db.migrate import MigrationError, migrate, pending_migrations
 from portal.settings import Settings, load_settings, read_or_make_secret_key
+
+T = TypeVar("T")
 
 WORKERS_READ_THESE = ("PORTAL_DATABASE_URL", "PORTAL_DATABASE_OWNER_URL", "PORTAL_SECRET_KEY")
 
@@ -54,6 +58,17 @@ def open_environment() -> Iterator[Environment]:
             ),
             embedded=True,
         )
+
+
+def with_database(work: Callable[[Database], Awaitable[T]]) -> T:
+    """Run one piece of work on the database and return what it returns."""
+
+    async def run(environment: Environment) -> T:
+        async with open_database(environment) as database:
+            return await work(database)
+
+    with open_environment() as environment:
+        return asyncio.run(run(environment))
 
 
 @asynccontextmanager

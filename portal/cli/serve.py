@@ -21,7 +21,7 @@ from portal.cli.environment import Environment, hand_to_workers, open_database, 
 from portal.cli.http_limits import BoundedHttpProtocol
 from portal.db.engine import Database
 from portal.mail.senders import SmtpServerError, sender_for
-from portal.resources import MIGRATIONS, STATIC, TEMPLATES
+from portal.resources import STATIC, TEMPLATES
 from portal.settings import LOOPBACK_NAMES, Settings
 from portal.web.logging import configure_logging, get_logger, logging_config
 
@@ -32,6 +32,7 @@ KEEP_ALIVE = 5  # seconds an idle connection is kept; proxies reconnect, and an 
 CONNECTIONS_PER_WORKER = 2000  # beyond it the answer is 503: better than running out of memory or files
 BACKLOG = 1024  # connections that wait to be accepted
 OPEN_FILES = 8192  # asked of the system, which gives 1024 by default on many
+WATCHED = [str(folder) for folder in (Path(__file__).parent.parent, TEMPLATES, STATIC)]  # by --reload
 
 log = get_logger("portal.serve")
 
@@ -145,8 +146,7 @@ def _run(settings: Settings, listener: socket.socket, *, reload: bool) -> bool:
         timeout_keep_alive=KEEP_ALIVE,
         timeout_graceful_shutdown=DRAIN_WITHIN,
         reload=reload,
-        reload_dirs=[str(folder) for folder in (Path(__file__).parent.parent, TEMPLATES, STATIC, MIGRATIONS)],
-        reload_includes=["*.py", "*.html", "*.txt", "*.css", "*.js", "*.sql"],
+        reload_dirs=WATCHED if reload else None,
     )
     server = uvicorn.Server(config)
     try:

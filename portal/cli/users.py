@@ -1,15 +1,14 @@
 """`portal users`: make, disable, enable and delete accounts, set passwords."""
 
-import asyncio
 import sys
 from collections.abc import Awaitable, Callable
 
 import click
 
 from portal.accounts.provisioning import AddressTaken, NoAddress, provision_user
-from portal.authn import AuthnClient, AuthnValidationError, User
+from portal.authn import AuthnClient, User
 from portal.cli.answers import Failure, answer, failing_plainly, json_option, namespace_option
-from portal.cli.environment import open_database, open_environment
+from portal.cli.environment import with_database
 from portal.db.engine import Database
 from portal.mail.address import address_problem
 from portal.methods.password.hashing import PASSWORDS
@@ -64,7 +63,7 @@ def create(
             raise Failure(f"{address} is no mail address.")
         return made.user_id
 
-    user_id = _with_database(work)
+    user_id = with_database(work)
     answer({"user_id": user_id, "email": address}, f"Made the account of {address} ({user_id}).", as_json=as_json)
 
 
@@ -140,25 +139,13 @@ def _change(
     async def work(database: Database) -> tuple[User, str]:
         accounts = AuthnClient(database, namespace)
         await accounts.set_actor(ACTOR)
-        try:
-            user = await accounts.get_user_by_email(email)
-        except AuthnValidationError as error:
-            raise Failure(f"{error}.".capitalize()) from error
+        user = await accounts.get_user_by_email(email)
         if user is None:
             raise Failure(f"There is no account with the address {email} in the namespace {namespace}.")
         return user, await change(accounts, user)
 
-    user, sentence = _with_database(work)
+    user, sentence = with_database(work)
     answer({"user_id": user.user_id, "email": user.email}, sentence, as_json=as_json)
-
-
-def _with_database[T](work: Callable[[Database], Awaitable[T]]) -> T:
-    async def run() -> T:
-        with open_environment() as environment:
-            async with open_database(environment) as database:
-                return await work(database)
-
-    return asyncio.run(run())
 
 
 def _address(email: str) -> str:

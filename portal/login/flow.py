@@ -3,8 +3,14 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum
+from urllib.parse import quote
 
 LOGIN_FLOW_VALID_FOR = timedelta(hours=24)  # a tab that waited overnight still leads to its app
+
+
+def app_start(client_id: str | None) -> str | None:
+    """Return the own path that begins again at an app, for a browser without the app's state."""
+    return f"/apps/{quote(client_id, safe='')}" if client_id else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -117,7 +117,7 @@ def login_step(
         email=email or "",
         methods=methods,
         second=second,
-        remembered=flow.remembered if flow else True,
+        remembered=bool(flow and flow.remembered),
         reauthenticate=bool(flow and flow.reauthenticate),
         errors={name: gettext(text) for name, text in (errors or {}).items()},
         form_error=gettext(form_error) if form_error else None,

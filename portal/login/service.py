@@ -8,7 +8,7 @@ from litestar.response import Redirect
 
 from portal.login.address import read_address
 from portal.login.finish import continue_logged_in, draft_session
-from portal.login.flow import LOGIN_FLOW_VALID_FOR, Enrolled, Factor, LoginFlow, NextStep, next_step
+from portal.login.flow import LOGIN_FLOW_VALID_FOR, Enrolled, Factor, LoginFlow, NextStep, app_start, next_step
 from portal.login.queries import complete_login, get_login_flow, start_login_flow
 from portal.web.request import PortalRequest
 from portal.web.return_to import own_path
@@ -134,6 +134,7 @@ async def flow_page_gone(request: PortalRequest, flow: LoginFlow | None) -> Resp
         else "unknown",
         app_name=flow.app_name if flow else None,
         return_to=own_path(flow.return_to) if flow and flow.own else None,
+        app_url=app_start(flow.client_id) if flow and not flow.own else None,
         has_cookie=request.browser_digest is not None,
         purpose=flow.purpose if flow else "login",
     )

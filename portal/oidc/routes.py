@@ -2,11 +2,18 @@
 
 from litestar import Router
 
-from portal.oidc import discovery, userinfo
+from portal.oidc import app_start, discovery, userinfo
 from portal.oidc.authorize import consent, endpoint
 from portal.oidc.token import endpoint as token_endpoint
 
 ROUTER = Router(
     path="/",
-    route_handlers=[*discovery.ROUTES, *endpoint.ROUTES, *consent.ROUTES, *token_endpoint.ROUTES, *userinfo.ROUTES],
+    route_handlers=[
+        *discovery.ROUTES,
+        *endpoint.ROUTES,
+        *consent.ROUTES,
+        *token_endpoint.ROUTES,
+        *userinfo.ROUTES,
+        *app_start.ROUTES,
+    ],
 )

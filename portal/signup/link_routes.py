@@ -48,17 +48,15 @@ async def use_link(request: PortalRequest, token: str) -> Response[Any]:
     link = await _find(request, token)
     if link is None or not link.usable:
         return _dead(request, link)
-    proven, session_token = await service.use_link(
-        request, token_digest(token), elsewhere_return_to=None, remembered=True
-    )
+    proven, session_token = await service.use_link(request, token_digest(token), link)
     if proven.outcome == "session":
-        return continue_logged_in(request, session_token, proven.return_to, remembered=True)
+        return continue_logged_in(request, session_token, proven.return_to, remembered=False)
     if proven.outcome == "choose_password":
         return Redirect(f"/signup/password?flow={proven.flow_id}", status_code=303)
     if proven.outcome == "login":
         return Redirect(f"/login?flow={proven.flow_id}", status_code=303)
     if proven.outcome == "taken":
-        return Redirect("/login", status_code=303)
+        return Redirect("/login", status_code=303)  # somebody proved the address between two mails
     return _dead(request, await _find(request, token))
 
 

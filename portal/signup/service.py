@@ -11,7 +11,7 @@ from uuid import uuid4
 
 from portal.crypto.tokens import IssuedToken, new_short_code, new_token, short_code_digest
 from portal.login.finish import draft_session
-from portal.login.flow import LOGIN_FLOW_VALID_FOR, LoginFlow
+from portal.login.flow import LOGIN_FLOW_VALID_FOR, LoginFlow, app_start
 from portal.mail.message import compose, seal_mail
 from portal.methods.password.method import METHOD as PASSWORD
 from portal.signup import queries
@@ -75,13 +75,13 @@ async def use_code(request: PortalRequest, flow: LoginFlow, code: str) -> tuple[
     return proven, token
 
 
-async def use_link(
-    request: PortalRequest, link_digest: str, *, elsewhere_return_to: str | None, remembered: bool
-) -> tuple[queries.Proven, IssuedToken]:
-    """Act on a mailed link. `elsewhere_return_to` is where a browser that did not ask for it is led in the end."""
-    token, session = draft_session(request, PASSWORD.amr, remembered=remembered)
+async def use_link(request: PortalRequest, link_digest: str, link: queries.Link) -> tuple[queries.Proven, IssuedToken]:
+    """Act on a mailed link. A browser that did not ask for it is led to the app's own beginning in the end."""
+    token, session = draft_session(request, PASSWORD.amr, remembered=False)
     elsewhere = {
-        "return_to": elsewhere_return_to,
+        "return_to": app_start(link.client_id),
+        "client_id": link.client_id,
+        "app_name": link.app_name,
         "expires_in": int(LOGIN_FLOW_VALID_FOR.total_seconds()),
     }
     proven = await queries.use_signup_link(

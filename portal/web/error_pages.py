@@ -75,7 +75,7 @@ def answer_outage(request: PortalRequest, error: DatabaseUnavailable) -> Respons
 
 def answer_fault(request: PortalRequest, error: Exception) -> Response[Any]:
     """Answer a fault: the log gets the detail, the person a request id."""
-    log.exception("unhandled_fault", error=error)
+    log.exception("unhandled_fault", error=error)  # noqa: LOG004 - Litestar calls this from its handler
     return error_page(request, 500)
 
 

@@ -8,7 +8,9 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Any, cast
 
+from litestar.connection import ASGIConnection
 from litestar.enums import ScopeType
+from litestar.handlers import BaseRouteHandler
 from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
 
 from portal.db.engine import DatabaseUnavailable
@@ -110,9 +112,18 @@ class Gate:
             return None
         try:
             namespace = await self._find_namespace(hosts[0].decode("latin-1").lower())
-        except DatabaseUnavailable:
-            return 503, "We cannot reach our database just now. Please try again in a moment."
+        except DatabaseUnavailable as error:
+            # Whose host this is cannot be told now. The guard below answers with a page that looks like the portal.
+            facts["outage"] = error
+            return None
         if namespace is None:
             return 421, "There is nothing at this address."
         facts["namespace"] = namespace
         return None
+
+
+def refuse_during_outage(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
+    """Answer 503 while the namespace cannot be found, but for what needs none (opt `works_in_outage`)."""
+    outage = connection.scope["state"].get("outage")
+    if outage and not handler.opt.get("works_in_outage"):
+        raise outage

@@ -70,7 +70,7 @@ class StaticFiles:
         return self._files[name]
 
 
-@get("/static/{digest:str}/{name:path}", name="static", include_in_schema=False)
+@get("/static/{digest:str}/{name:path}", name="static", opt={"works_in_outage": True}, include_in_schema=False)
 async def static_file(request: PortalRequest, digest: str, name: Annotated[str, Parameter()]) -> Response[bytes]:
     """Serve one file under its content hash."""
     found = FILES.find(digest, name.lstrip("/"))
@@ -79,7 +79,7 @@ async def static_file(request: PortalRequest, digest: str, name: Annotated[str, 
     return _answer(request, found, IMMUTABLE)
 
 
-@get("/favicon.ico", include_in_schema=False)
+@get("/favicon.ico", opt={"works_in_outage": True}, include_in_schema=False)
 async def favicon(request: PortalRequest) -> Response[bytes]:
     """Serve the icon that browsers ask for by themselves."""
     return _answer(request, FILES.get("img/favicon.svg"), SHORT_LIVED)

@@ -1,0 +1,252 @@
+"""`portal doctor`: checks what the portal stands on, one line each, with what to do where something is wrong."""
+
+import asyncio
+import json
+import os
+import sys
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import asdict, dataclass
+from datetime import datetime
+
+import aiosmtplib
+import asyncpg
+import click
+from rich.console import Console
+from rich.markup import escape
+
+from portal import clock
+from portal.cli.answers import json_option
+from portal.cli.environment import Environment, open_environment
+from portal.crypto.sealing import CannotOpen, Sealer
+from portal.db.embedded import EmbeddedPostgresError
+from portal.db.engine import Database, DatabaseUnavailable
+from portal.db.migrate import MigrationError, pending_migrations
+from portal.mail.outbox import read_outbox_state
+from portal.mail.senders import SmtpServer, SmtpServerError, parse_smtp_url
+from portal.methods.password.hashing import PASSWORDS
+from portal.oidc.signing_keys import SigningKeys
+from portal.settings import SettingsError
+
+CLOCK_MAX_DIFFERENCE = 5.0  # seconds; signed tokens carry our clock, limits and expiry go by the database's
+SMTP_WITHIN = 10.0  # seconds
+SLOW_HASH = 0.25  # seconds; beyond it a login feels slow and few logins fit into a second
+OLDEST_POSTGRES = 15
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One line: what was looked at, whether it holds, what was found, and what to do where it does not hold."""
+
+    name: str
+    ok: bool
+    says: str
+    advice: str = ""
+
+
+@click.command()
+@json_option
+def doctor(as_json: bool) -> None:
+    """Check settings, database, roles, clock, mail and keys; exit status 1 when any fails."""
+    checks = _all_checks()
+    if as_json:
+        click.echo(json.dumps({"ok": all(check.ok for check in checks), "checks": [asdict(c) for c in checks]}))
+    else:
+        _show(checks)
+    if not all(check.ok for check in checks):
+        sys.exit(1)
+
+
+def _all_checks() -> list[Check]:
+    try:
+        with open_environment() as environment:
+            return asyncio.run(_checks(environment))
+    except SettingsError as error:
+        return [Check("settings", False, problem, "Correct it and run this again.") for problem in error.problems]
+    except EmbeddedPostgresError as error:
+        return [Check("database", False, str(error), "See the text, or set PORTAL_DATABASE_URL.")]
+
+
+def _show(checks: list[Check]) -> None:
+    console = Console(highlight=False, soft_wrap=True)
+    for check in checks:
+        word = "[green]ok[/green]    " if check.ok else "[red]failed[/red]"
+        advice = f" {check.advice}" if check.advice else ""
+        console.print(f"{word}  {check.name:<11} {escape(check.says + advice)}")
+
+
+async def _checks(environment: Environment) -> list[Check]:
+    settings = environment.settings
+    checks = [
+        Check("settings", True, f"{settings.url}, {'embedded' if environment.embedded else 'configured'} database")
+    ]
+    database = Database(environment.database_url, statement_cache=settings.database_statement_cache, pool_size=1)
+    try:
+        reachable = await _check_database(database)
+        checks.append(reachable)
+        if reachable.ok:
+            migrated = await _check_migrations(database, environment)
+            checks += [migrated, await _check_roles(database), await _check_owner(environment)]
+            checks.append(await _check_clock(database))
+        else:
+            migrated = reachable
+        checks.append(await _check_mail(environment))
+        if migrated.ok:
+            checks += [await _check_outbox(database), await _check_keys(database, environment)]
+        checks.append(await _check_hashing())
+    finally:
+        await database.close()
+    return checks
+
+
+async def _check_database(database: Database) -> Check:
+    started = time.perf_counter()
+    try:
+        version = await database.fetchval("show server_version_num")
+    except DatabaseUnavailable as error:
+        return Check("database", False, f"does not answer ({error}).", "Look at PORTAL_DATABASE_URL and the server.")
+    took = (time.perf_counter() - started) * 1000
+    major = int(version) // 10000
+    if major < OLDEST_POSTGRES:
+        return Check("database", False, f"is PostgreSQL {major}.", f"Use PostgreSQL {OLDEST_POSTGRES} or newer.")
+    return Check("database", True, f"PostgreSQL {major} answers, connected in {took:.0f} ms")
+
+
+async def _check_migrations(database: Database, environment: Environment) -> Check:
+    try:
+        pending = await pending_migrations(database)
+    except MigrationError as error:
+        return Check("migrations", False, str(error))
+    except asyncpg.InsufficientPrivilegeError:
+        return Check("migrations", False, "the role may not use schema authn.", "Run `portal migrate`.")
+    if pending:
+        how = "`portal serve` applies them." if environment.embedded else "Run `portal migrate`."
+        return Check("migrations", False, f"{len(pending)} files are to be applied, first {pending[0]}.", how)
+    return Check("migrations", True, "up to date")
+
+
+async def _check_roles(database: Database) -> Check:
+    role = await database.fetchrow(
+        "select rolname, rolsuper or rolbypassrls as powerful from pg_catalog.pg_roles where rolname = current_user"
+    )
+    if role["powerful"]:
+        return Check(
+            "roles",
+            False,
+            f"{role['rolname']} is a superuser or has BYPASSRLS: tenants are not kept apart.",
+            "Use the role portal_app in PORTAL_DATABASE_URL.",
+        )
+    open_tables = await database.fetch(
+        "select c.relname from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace "
+        "where n.nspname = 'authn' and c.relkind in ('r', 'p') "
+        "and not (c.relrowsecurity and c.relforcerowsecurity) order by 1"
+    )
+    if open_tables:
+        names = ", ".join(row["relname"] for row in open_tables)
+        return Check("roles", False, f"row-level security is not forced on {names}.", "Run `portal migrate`.")
+    return Check("roles", True, f"{role['rolname']} is bound by row-level security")
+
+
+async def _check_owner(environment: Environment) -> Check:
+    if environment.owner_url is None:
+        return Check("owner", True, "PORTAL_DATABASE_OWNER_URL is not set here; `portal migrate` needs it")
+    owner = Database(environment.owner_url, statement_cache=0, pool_size=1)
+    try:
+        name = await owner.fetchval("select current_user")
+    except DatabaseUnavailable as error:
+        return Check("owner", False, f"cannot log in ({error}).", "Look at PORTAL_DATABASE_OWNER_URL.")
+    finally:
+        await owner.close()
+    return Check("owner", True, f"{name} can log in")
+
+
+async def _check_clock(database: Database) -> Check:
+    before = clock.now()
+    theirs: datetime = await database.fetchval("select now()")
+    middle = before + (clock.now() - before) / 2
+    difference = abs((theirs - middle).total_seconds())
+    if difference > CLOCK_MAX_DIFFERENCE:
+        return Check(
+            "clock", False, f"{difference:.0f} s apart from the database's.", "Let both machines follow a time server."
+        )
+    return Check("clock", True, f"{difference * 1000:.0f} ms apart from the database's")
+
+
+async def _check_mail(environment: Environment) -> Check:
+    settings = environment.settings
+    if not settings.smtp_url:
+        if settings.dev:
+            return Check("mail", True, f"goes to the development inbox, {settings.url}/dev/inbox")
+        return Check("mail", False, "has no server, so it waits.", "Set PORTAL_SMTP_URL.")
+    try:
+        server = parse_smtp_url(settings.smtp_url)
+    except SmtpServerError as error:
+        return Check("mail", False, str(error))
+    try:
+        await _greet(server)
+    except (aiosmtplib.SMTPException, OSError, TimeoutError, ValueError) as error:
+        return Check(
+            "mail", False, f"{server.host} does not take us: {type(error).__name__}.", "Look at PORTAL_SMTP_URL."
+        )
+    return Check("mail", True, f"{server.host}, port {server.port}, takes our login ({server.tls})")
+
+
+async def _greet(server: SmtpServer) -> None:
+    """Connect, start TLS and log in as the worker does, and send nothing."""
+    async with (
+        asyncio.timeout(SMTP_WITHIN),
+        aiosmtplib.SMTP(
+            hostname=server.host,
+            port=server.port,
+            username=server.username,
+            password=server.password,
+            use_tls=server.tls == "implicit",
+            start_tls=server.tls == "starttls",
+            timeout=SMTP_WITHIN,
+        ) as connection,
+    ):
+        await connection.noop()
+
+
+async def _check_outbox(database: Database) -> Check:
+    state = await read_outbox_state(database)
+    if state.failing or state.failed:
+        return Check(
+            "outbox",
+            False,
+            f"{state.failing} mails are tried again, {state.failed} were given up; last reason: {state.last_error}.",
+            "Look at the mail server.",
+        )
+    minutes = state.oldest_waiting_seconds // 60
+    waiting = f"{state.waiting} mails wait, the oldest for {minutes} minutes" if state.waiting else "nothing waits"
+    return Check("outbox", True, waiting)
+
+
+async def _check_keys(database: Database, environment: Environment) -> Check:
+    try:
+        key = await SigningKeys(database, Sealer(environment.settings.secret_keys)).current("default")
+    except CannotOpen:
+        return Check(
+            "keys",
+            False,
+            "the signing key was sealed with a key that is not in PORTAL_SECRET_KEY.",
+            "Put the old key back, behind the new one, separated by a comma.",
+        )
+    return Check("keys", True, f"the signing key opens ({key.thumbprint()[:8]}…)")
+
+
+async def _check_hashing() -> Check:
+    await PASSWORDS.hash("warm up the thread and its memory")
+    took = await _seconds(lambda: PASSWORDS.hash("a password to be measured"))
+    per_second = (os.cpu_count() or 1) / took
+    if took > SLOW_HASH:
+        return Check(
+            "hashing", False, f"a password hash takes {took * 1000:.0f} ms.", "This machine is too slow or too busy."
+        )
+    return Check("hashing", True, f"a password hash takes {took * 1000:.0f} ms, about {per_second:.0f} logins a second")
+
+
+async def _seconds(work: Callable[[], Awaitable[object]]) -> float:
+    started = time.perf_counter()
+    await work()
+    return time.perf_counter() - started
