@@ -28,6 +28,7 @@ from portal.web import health, static
 from portal.web.error_pages import answer_fault, answer_http_exception, answer_outage, answer_problem
 from portal.web.forms import MAX_BODY_BYTES
 from portal.web.gate import Gate, refuse_during_outage
+from portal.web.metrics import start_counting
 from portal.web.request import Portal, PortalRequest
 from portal.web.same_origin import require_same_origin
 from portal.web.templates import Templates
@@ -50,6 +51,7 @@ def create_app(settings: Settings, database: Database | None = None) -> ASGIApp:
 
     @asynccontextmanager
     async def lifespan(app: Litestar) -> AsyncIterator[None]:
+        start_counting()
         worker = await start_worker(jobs(portal), _listening(settings))
         try:
             yield

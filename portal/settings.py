@@ -1,6 +1,7 @@
 """Settings: environment variables, checked once at start. An unknown PORTAL_ name is an error."""
 
 import ipaddress
+import re
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -64,6 +65,7 @@ class Settings:
     workers: int
     log_format: Literal["console", "json"]
     breach_lookup: Literal["offline", "online", "off"]
+    metrics_address: str | None  # host:port
     api_schema: bool
     dev: bool
 
@@ -117,6 +119,7 @@ def load_settings(environ: Mapping[str, str]) -> Settings:
         workers=_number(environ, "PORTAL_WORKERS", 1, 1, problems),
         log_format="json" if log_format == "json" else "console",
         breach_lookup="online" if breach_lookup == "online" else "off" if breach_lookup == "off" else "offline",
+        metrics_address=_address(environ, "PORTAL_METRICS_ADDRESS", problems),
         api_schema=_flag(environ, "PORTAL_API_SCHEMA", problems),
         dev=dev,
     )
@@ -187,6 +190,13 @@ def _number(environ: Mapping[str, str], name: str, default: int, least: int, pro
         problems.append(f"{name} is a whole number of {least} or more, not {value!r}.")
         return default
     return int(value)
+
+
+def _address(environ: Mapping[str, str], name: str, problems: list[str]) -> str | None:
+    value = environ.get(name) or None
+    if value and not re.fullmatch(r"[^\s/]*:[0-9]{1,5}", value):
+        problems.append(f"{name} is an address and a port, such as 127.0.0.1:9100, not {value!r}.")
+    return value
 
 
 def _networks(environ: Mapping[str, str], name: str, problems: list[str]) -> tuple[Network, ...]:

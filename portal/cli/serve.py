@@ -8,6 +8,8 @@ import resource
 import signal
 import socket
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from types import FrameType
@@ -24,6 +26,7 @@ from portal.mail.senders import SmtpServerError, sender_for
 from portal.resources import STATIC, TEMPLATES
 from portal.settings import LOOPBACK_NAMES, Settings
 from portal.web.logging import configure_logging, get_logger, logging_config
+from portal.web.metrics import served_metrics
 
 APPLICATION = "portal.app:app_from_environment"
 BEHIND_PROXY_PORT = 8000  # where PORTAL_URL is https, a proxy has 443 and passes on to here
@@ -58,10 +61,26 @@ def serve(host: str | None, port: int | None, workers: int | None, reload: bool)
         hand_to_workers(environment)
         _raise_file_limit()
         log.info("serving", url=settings.url, host=settings.host, port=settings.port, workers=settings.workers)
-        stopped_well = _run(settings, listener, reload=reload)
+        with _metrics(settings):
+            stopped_well = _run(settings, listener, reload=reload)
         log.info("stopped")
     if not stopped_well:
         sys.exit(1)
+
+
+@contextmanager
+def _metrics(settings: Settings) -> Iterator[None]:
+    served = served_metrics(settings.metrics_address)
+    try:
+        served.__enter__()
+    except OSError as error:
+        raise Failure(
+            f"Cannot serve metrics on {settings.metrics_address}: {error.strerror}. Change PORTAL_METRICS_ADDRESS."
+        ) from error
+    try:
+        yield
+    finally:
+        served.__exit__(None, None, None)
 
 
 def _leave(_signal: int, _frame: FrameType | None) -> None:

@@ -1,6 +1,6 @@
 """What a development portal starts with: accounts to log in with, and the demo app. Only with PORTAL_DEV=1.
 
-The password and the client secret stand in the README: nothing of this may ever exist outside development.
+The password stands in the README: nothing of this may ever exist outside development.
 """
 
 from portal.accounts.provisioning import provision_user
@@ -16,7 +16,6 @@ PASSWORD = "correct-horse-battery"  # noqa: S105 - public on purpose, and refuse
 ACCOUNTS = (("alice@example.com", "Alice Example"), ("dana@example.com", "Dana Example"))
 
 DEMO_CLIENT_ID = "demo-app"
-DEMO_CLIENT_SECRET = "demo-app-secret-for-development-only"  # noqa: S105 - likewise
 DEMO_ORIGIN = "http://127.0.0.1:8001"  # another site than localhost, so that cookies are really tried
 
 ACTOR = {"actor_id": "development seeds"}
@@ -44,12 +43,13 @@ async def seed(settings: Settings, database: Database) -> None:
             NAMESPACE,
             name="Demo app",
             client_id=DEMO_CLIENT_ID,
-            client_secret=DEMO_CLIENT_SECRET,
+            # Public: no secret to ship, and its port on 127.0.0.1 may differ (RFC 8252 section 7.3), as in tests.
+            public=True,
             redirect_uris=[f"{DEMO_ORIGIN}/callback"],
             post_logout_redirect_uris=[f"{DEMO_ORIGIN}/"],
             # A third-party app on purpose: the consent page is part of what there is to see.
             first_party=False,
-            initiate_login_uri=f"{DEMO_ORIGIN}/",
+            initiate_login_uri=f"{DEMO_ORIGIN}/login",
             actor=ACTOR,
         )
         if not isinstance(registered, RegisteredClient):

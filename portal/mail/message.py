@@ -130,7 +130,7 @@ def as_mime(mail: Mail, mail_from: str) -> EmailMessage:
     # RFC 3834 5: holiday replies and the like must not answer a machine. The second one is the same for Exchange.
     message["Auto-Submitted"] = "auto-generated"
     message["X-Auto-Response-Suppress"] = "All"
-    message["Content-Language"] = mail.language
     message.set_content(mail.text, cte="quoted-printable")
     message.add_alternative(mail.html, subtype="html", cte="quoted-printable")
+    message["Content-Language"] = mail.language  # last: what is set before moves into the first part
     return message

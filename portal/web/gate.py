@@ -19,6 +19,7 @@ from portal.web.client_address import client_address
 from portal.web.error_pages import last_resort
 from portal.web.locale import choose_language
 from portal.web.logging import bind_request, get_logger
+from portal.web.metrics import metrics
 from portal.web.request import Namespace, RequestContext
 from portal.web.security_headers import with_security_headers
 
@@ -72,14 +73,17 @@ class Gate:
                 else:
                     await self.app(scope, receive, answer)
         finally:
+            seconds = time.perf_counter() - started
+            route = str(scope.get("path_template") or "-")
+            metrics().request(route, method, status, seconds)
             log.info(
                 "request",
                 request_id=facts["context"].request_id,
                 namespace=facts["namespace"].name,
                 method=method,
-                route=str(scope.get("path_template") or "-"),
+                route=route,
                 status=status,
-                ms=round((time.perf_counter() - started) * 1000, 1),
+                ms=round(seconds * 1000, 1),
             )
 
     def _prepare(self, scope: HTTPScope) -> dict[str, Any]:

@@ -20,6 +20,8 @@ from typing import Any, Literal
 
 import msgspec
 
+from portal.web.metrics import metrics
+
 FIELD_MAX_LENGTH = 1024  # characters; one user agent of a megabyte must not fill the disk
 TRACEBACK_MAX_LENGTH = 8192  # characters, the innermost end of it
 MAX_FIELDS = 40
@@ -62,6 +64,7 @@ class Logger:
         self._log(logging.ERROR, event, fields, error)
 
     def _log(self, level: int, event: str, fields: dict[str, object], error: BaseException | None = None) -> None:
+        metrics().event(event)
         if self._logger.isEnabledFor(level):
             # Not through `Logger.log`: it walks the stack for a file and line that no format of ours shows.
             record = logging.LogRecord(self._logger.name, level, "", 0, event, (), None)
