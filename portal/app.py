@@ -8,7 +8,9 @@ from urllib.parse import quote
 
 import asyncpg
 from litestar import Litestar, Response
+from litestar.connection import ASGIConnection
 from litestar.exceptions import HTTPException
+from litestar.handlers import BaseRouteHandler
 from litestar.response import Redirect
 from litestar.types import ASGIApp
 
@@ -71,7 +73,7 @@ def create_app(settings: Settings, database: Database | None = None) -> ASGIApp:
             *development,
         ],
         request_class=PortalRequest,
-        guards=[refuse_during_outage, require_same_origin, load_session],
+        guards=[_admit],
         exception_handlers=EXCEPTION_HANDLERS,
         request_max_body_size=MAX_BODY_BYTES,
         openapi_config=None,
@@ -93,6 +95,13 @@ def _database(settings: Settings) -> Database:
     if settings.database_url is None:
         raise RuntimeError("create_app needs a database: serve starts the embedded one and passes its address")
     return Database(settings.database_url, statement_cache=settings.database_statement_cache)
+
+
+async def _admit(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
+    # One guard, and async: Litestar copies the handler for each, and runs synchronous ones in a thread.
+    refuse_during_outage(connection, handler)
+    require_same_origin(connection, handler)
+    await load_session(connection, handler)
 
 
 def _listening(settings: Settings) -> Connect | None:

@@ -23,8 +23,10 @@ class AddressTaken:
 
 
 @dataclass(frozen=True, slots=True)
-class NoAddress:
-    """What was given is no address."""
+class Malformed:
+    """What was given cannot be an account's; `reason` is the database's sentence, such as "email must be an address"."""
+
+    reason: str
 
 
 async def provision_user(
@@ -36,7 +38,7 @@ async def provision_user(
     name: str | None = None,
     verified: bool = False,
     actor: Mapping[str, str] = COMMAND_LINE,
-) -> Provisioned | AddressTaken | NoAddress:
+) -> Provisioned | AddressTaken | Malformed:
     """Make an account. With `verified`, the operator vouches for the address.
 
     Args:
@@ -60,6 +62,6 @@ async def provision_user(
         )
     except asyncpg.UniqueViolationError:
         return AddressTaken()
-    except asyncpg.DataError:
-        return NoAddress()
+    except asyncpg.DataError as error:
+        return Malformed(str(error.args[0]))
     return Provisioned(str(user_id))

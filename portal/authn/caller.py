@@ -17,6 +17,7 @@ T = TypeVar("T")
 # passes as it came.
 _REFUSALS = frozenset({"23505", "23503", "42501", "55000"})  # duplicate, unknown user, other tenant, disabled user
 _DATA_EXCEPTION = "22"  # the class of SQLSTATEs for malformed values
+_NOT_SENT = "22000"  # asyncpg's own refusal to encode an argument; its text quotes the argument, which may be a secret
 
 
 class Querier(Protocol):
@@ -75,14 +76,13 @@ async def _translated(answer: Awaitable[T]) -> T:
         return await answer
     except asyncpg.PostgresError as error:
         sqlstate = error.sqlstate or ""
+        if sqlstate == _NOT_SENT:
+            raise AuthnValidationError("an argument has the wrong type or cannot be encoded", sqlstate) from None
         if sqlstate.startswith(_DATA_EXCEPTION):
             raise AuthnValidationError(str(error.args[0]), sqlstate) from error
         if sqlstate in _REFUSALS:
             raise AuthnError(str(error.args[0]), sqlstate) from error
         raise
-    except asyncpg.DataError:
-        # Refused before it was sent. asyncpg's text quotes the argument, which may be a secret: not passed on.
-        raise AuthnValidationError("an argument has the wrong type or cannot be encoded") from None
 
 
 def as_uuid(value: str | uuid.UUID | None, name: str) -> uuid.UUID | None:

@@ -45,6 +45,11 @@ def answer(values: Mapping[str, Any], sentence: str, *, as_json: bool) -> None:
     click.echo(json.dumps(values) if as_json else sentence)
 
 
+def as_sentence(reason: str) -> str:
+    """Return the database's words with a capital letter and a full stop."""
+    return f"{reason[:1].upper()}{reason[1:]}."
+
+
 def failing_plainly(command: Callable[P, None]) -> Callable[P, None]:
     """Turn the expected failures of a command into one plain sentence each, without a traceback."""
 
@@ -57,8 +62,7 @@ def failing_plainly(command: Callable[P, None]) -> Callable[P, None]:
         except EmbeddedPostgresError as error:
             raise Failure(str(error)) from error
         except AuthnValidationError as error:
-            sentence = str(error)
-            raise Failure(f"{sentence[:1].upper()}{sentence[1:]}.") from error
+            raise Failure(as_sentence(str(error))) from error
         except DatabaseUnavailable as error:
             raise Failure(
                 f"The database does not answer ({error}). Look at PORTAL_DATABASE_URL, or run `portal doctor`."

@@ -5,9 +5,9 @@ from collections.abc import Awaitable, Callable
 
 import click
 
-from portal.accounts.provisioning import AddressTaken, NoAddress, provision_user
+from portal.accounts.provisioning import AddressTaken, Malformed, provision_user
 from portal.authn import AuthnClient, User
-from portal.cli.answers import Failure, answer, failing_plainly, json_option, namespace_option
+from portal.cli.answers import Failure, answer, as_sentence, failing_plainly, json_option, namespace_option
 from portal.cli.environment import with_database
 from portal.db.engine import Database
 from portal.mail.address import address_problem
@@ -59,8 +59,8 @@ def create(
         )
         if isinstance(made, AddressTaken):
             raise Failure(f"There is an account with the address {address} already.")
-        if isinstance(made, NoAddress):
-            raise Failure(f"{address} is no mail address.")
+        if isinstance(made, Malformed):
+            raise Failure(as_sentence(made.reason))
         return made.user_id
 
     user_id = with_database(work)

@@ -13,6 +13,7 @@ from portal.sessions.cookie import clear_session_cookie
 from portal.sessions.queries import end_session
 from portal.web.forms import read_form
 from portal.web.locale import mark
+from portal.web.prepared_pages import prepared_page
 from portal.web.request import PortalRequest
 from portal.web.return_to import own_path
 from portal.web.templates import page
@@ -103,6 +104,17 @@ def login_step(
 ) -> Response[Any]:
     """Render the login page at the step that `email` says: the identifier, or the methods."""
     gettext = request.portal.templates.gettext(request.language)
+    if not email and status == 200 and request.current_session is None:
+        return prepared_page(
+            request,
+            "login/identifier.html",
+            form_may_leave=True,
+            slots={"flow_id": flow.id if flow else None},
+            app_name=flow.app_name if flow else None,
+            email="",
+            errors=(),
+            form_error=None,
+        )
     second = bool(flow and flow.factors)
     methods = [
         method for method in request.app.state.methods if (method.may_be_second if second else method.may_be_first)
@@ -121,7 +133,6 @@ def login_step(
         reauthenticate=bool(flow and flow.reauthenticate),
         errors={name: gettext(text) for name, text in (errors or {}).items()},
         form_error=gettext(form_error) if form_error else None,
-        cookies_blocked=False,
     )
 
 

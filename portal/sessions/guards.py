@@ -18,7 +18,7 @@ class LoginRequired(Exception):
 
 
 async def load_session(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
-    """Resume the session where the route asks for one (Litestar guard on the whole app).
+    """Resume the session where the route asks for one.
 
     Raises:
         LoginRequired: when the route requires a session and there is none.

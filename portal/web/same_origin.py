@@ -21,7 +21,7 @@ log = get_logger("portal.web")
 
 
 def require_same_origin(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
-    """Refuse an unsafe request that another site caused (Litestar guard on the whole app)."""
+    """Refuse an unsafe request that another site caused (checked for every route)."""
     if cast(HTTPScope, connection.scope)["method"] in SAFE_METHODS or handler.opt.get("cross_origin"):
         return
     fetch_site = connection.headers.getall("sec-fetch-site", [])

@@ -69,29 +69,34 @@ def page(
 
     `form_may_leave` is for pages whose form may end in a redirect to an app: they are served without `form-action`.
     """
-    namespace = request.namespace
-    session = request.current_session
-    text = request.portal.templates.render(
-        template,
-        request.language,
-        {
-            "ns": namespace,
-            "theme_url": theme_url(namespace.accent, namespace.color_scheme),
-            "account": session,
-            "dev": request.portal.settings.dev,
-            "flashes": take_flashes(request),
-            "status": status,
-            **values,
-        },
-    )
-    headers = {"vary": "accept-encoding, accept-language, hx-request"}
-    if form_may_leave:
-        headers["content-security-policy"] = CSP_FORM_MAY_LEAVE.decode()
-    content = text.encode()
+    content = page_text(request, template, status, {"flashes": take_flashes(request), **values}).encode()
+    headers = page_headers(form_may_leave=form_may_leave)
     if len(content) >= MIN_SIZE_TO_COMPRESS and "gzip" in request.headers.get("accept-encoding", ""):
         content = gzip.compress(content, COMPRESSION_LEVEL, mtime=0)
         headers["content-encoding"] = "gzip"
     return Response(content, status_code=status, media_type=HTML, headers=headers)
+
+
+def page_text(request: PortalRequest, template: str, status: int, values: Mapping[str, Any]) -> str:
+    """Render a page with what every page shows: the namespace's look and who is logged in."""
+    namespace = request.namespace
+    common: dict[str, Any] = {
+        "ns": namespace,
+        "theme_url": theme_url(namespace.accent, namespace.color_scheme),
+        "account": request.current_session,
+        "dev": request.portal.settings.dev,
+        "flashes": [],
+        "status": status,
+    }
+    return request.portal.templates.render(template, request.language, {**common, **values})
+
+
+def page_headers(*, form_may_leave: bool) -> dict[str, str]:
+    """Return the headers of a page."""
+    headers = {"vary": "accept-encoding, accept-language, hx-request"}
+    if form_may_leave:
+        headers["content-security-policy"] = CSP_FORM_MAY_LEAVE.decode()
+    return headers
 
 
 def theme_url(accent: str | None, color_scheme: str) -> str | None:

@@ -1,6 +1,5 @@
 """The embedded database's folders, passwords and server settings."""
 
-import hashlib
 import json
 import os
 import secrets
@@ -134,15 +133,19 @@ def server_environment() -> dict[str, str]:
 def _home(data_dir: Path) -> Path:
     """Return the folder of the database: inside `data_dir`, or under /var/lib where the account cannot get there.
 
-    As under /root, which is 0700: opening it up for the database would open it up for everything else, too.
+    As under /root, which is 0700: opening it up for the database would open it up for everything else, too. The name
+    is random and kept in `data_dir`, so that a folder that was deleted and made again, with other keys, gets a new
+    database and not the old one.
     """
     inside = data_dir / "postgres"
-    named = hashlib.sha256(os.fsencode(data_dir.resolve())).hexdigest()[:12]
-    outside = STATE_FOLDER / f"portal-{named}"
-    for home in (inside, outside):
-        if (home / "data").exists():
-            return home
-    return inside if can_enter(server_account(inside / "data"), data_dir) else outside
+    remembered = data_dir / "postgres.home"
+    if remembered.exists():
+        return Path(remembered.read_text())
+    if (inside / "data").exists() or can_enter(server_account(inside / "data"), data_dir):
+        return inside
+    outside = STATE_FOLDER / f"portal-{secrets.token_hex(6)}"
+    _write_private(remembered, str(outside), None)
+    return outside
 
 
 def _socket_folder(home: Path, account: Account | None) -> Path:

@@ -7,8 +7,9 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import BinaryIO
 
-from portal.db.embedded.account import run_options
+from portal.db.embedded.account import Account, run_options
 from portal.db.embedded.binaries import Binaries
 from portal.db.embedded.cluster import Cluster, server_arguments, server_environment
 from portal.db.embedded.errors import EmbeddedPostgresError
@@ -32,8 +33,8 @@ def launch(cluster: Cluster, binaries: Binaries, extra: dict[str, str]) -> subpr
         (cluster.data / "postmaster.pid").unlink(missing_ok=True)
         (cluster.socket_folder / SOCKET_NAME).unlink(missing_ok=True)
         (cluster.socket_folder / f"{SOCKET_NAME}.lock").unlink(missing_ok=True)
-    log_file = _log_file(cluster.home)
-    with log_file.open("ab") as log:
+    log_file = cluster.home / "server.log"
+    with _open_log(log_file, cluster.account) as log:
         starts_at = log.tell()
         process = subprocess.Popen(
             server_arguments(cluster, binaries, extra),
@@ -87,11 +88,14 @@ def end_processes(data: Path) -> None:
             return
 
 
-def _log_file(home: Path) -> Path:
-    file = home / "server.log"
+def _open_log(file: Path, account: Account | None) -> BinaryIO:
     if file.exists() and file.stat().st_size > LOG_LIMIT:
-        file.rename(home / "server.log.1")
-    return file
+        file.rename(file.with_name("server.log.1"))
+    # The folder is the account's: a link that it put here must not make root write somewhere else.
+    descriptor = os.open(file, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+    if account is not None:
+        os.fchown(descriptor, account.uid, account.gid)
+    return os.fdopen(descriptor, "ab")
 
 
 def _gone(cluster: Cluster, process: subprocess.Popen[bytes] | None, patience: float) -> bool:

@@ -27,6 +27,7 @@ from portal.db.embedded.postmaster import READY_WITHIN, launch, shut_down
 from portal.db.embedded.probe import ask
 
 WATCH_EVERY = 0.5  # seconds between two looks at the server
+WAIT_FOR_WATCHER = 1.0  # seconds; one that is starting the server gives up when that is stopped
 
 __all__ = ["EmbeddedPostgres", "EmbeddedPostgresError"]
 
@@ -40,7 +41,7 @@ class EmbeddedPostgres:
     thread.
 
     `data_dir` is PORTAL_DATA_DIR; everything lies in its subfolder `postgres`, or, where root runs the portal and the
-    server's account cannot enter `data_dir`, in /var/lib/portal-<hash of its path>.
+    server's account cannot enter `data_dir`, in the folder of /var/lib that `data_dir/postgres.home` names.
     `settings` are server settings that win over ours, for tests.
     """
 
@@ -64,21 +65,15 @@ class EmbeddedPostgres:
         """
         if self._users_lock is not None:
             return
-        self._make_data_dir()
         self._owner_process = os.getpid()
         self._leaving.clear()
-        users_lock = _open_lock(self._data_dir / "postgres.users.lock")
         try:
-            fcntl.flock(users_lock, fcntl.LOCK_SH)  # waits while the last user is stopping the server
-            with self._start_lock():
-                self._cluster = open_cluster(self._data_dir)
-                self._launch_unless_ready(self._cluster)
-                # Always, since the process that made the data folder may have died before it came to this.
-                make_roles_and_database(self._cluster)
-        except BaseException:
-            os.close(users_lock)
-            raise
-        self._users_lock = users_lock
+            self._join()
+        except PermissionError as error:
+            raise EmbeddedPostgresError(
+                f"{error.filename or self._data_dir} belongs to another account. Run the portal as that account, or "
+                "choose another PORTAL_DATA_DIR."
+            ) from error
         atexit.register(self.stop)
         self._watcher = threading.Thread(target=self._watch, name="embedded-postgres", daemon=True)
         self._watcher.start()
@@ -91,7 +86,7 @@ class EmbeddedPostgres:
         atexit.unregister(self.stop)
         self._leaving.set()
         if self._watcher is not None:
-            self._watcher.join()
+            self._watcher.join(WAIT_FOR_WATCHER)
         try:
             # Of two that leave at once, the first gives up its share by trying and the second is then the last.
             fcntl.flock(users_lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -133,9 +128,22 @@ class EmbeddedPostgres:
     ) -> None:
         self.stop()
 
-    def _make_data_dir(self) -> None:
-        # Root's must let the server's account pass (0711: pass, not list); each file inside is closed by itself.
+    def _join(self) -> None:
+        # Root's folder must let the server's account pass (0711: pass, not list); each file inside is closed by itself.
         self._data_dir.mkdir(mode=0o711 if os.geteuid() == 0 else 0o700, parents=True, exist_ok=True)
+        users_lock = _open_lock(self._data_dir / "postgres.users.lock")
+        try:
+            fcntl.flock(users_lock, fcntl.LOCK_SH)  # waits while the last user is stopping the server
+            with self._start_lock():
+                self._cluster = open_cluster(self._data_dir)
+                self._launch_unless_ready(self._cluster)
+                # Always, since the process that made the data folder may have died before it came to this.
+                make_roles_and_database(self._cluster)
+        except BaseException:
+            self._users_lock = users_lock
+            self.stop()  # an interrupt after the launch must not leave a server behind that nobody uses
+            raise
+        self._users_lock = users_lock
 
     @contextlib.contextmanager
     def _start_lock(self) -> Iterator[None]:
