@@ -46,7 +46,7 @@ def create_app(settings: Settings, database: Database | None = None) -> ASGIApp:
         settings=settings,
         database=database,
         sealer=Sealer(settings.secret_keys or read_or_make_secret_key(settings.data_dir)),
-        templates=Templates(auto_reload=settings.dev),
+        templates=Templates(),
     )
     hosts = Hosts(database, settings)
     development = (INBOX, GALLERY) if settings.dev else ()

@@ -42,7 +42,7 @@ def prepared_page(
     `slots` are values that differ from request to request (None leaves the name undefined as None, another variant);
     `values` are the same for everybody and hashable.
     """
-    if read_cookie(request, FLASH_COOKIE) or request.portal.settings.dev:
+    if read_cookie(request, FLASH_COOKIE):
         return page(request, template, form_may_leave=form_may_leave, **{**values, **slots})
     filled = {name: value for name, value in slots.items() if value is not None}
     key = (template, request.namespace, request.language, tuple(filled), tuple(values.items()))

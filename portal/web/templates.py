@@ -26,10 +26,8 @@ COMPRESSION_LEVEL = 5  # most of the gain at a third of the time of 9
 class Templates:
     """The templates of this process."""
 
-    def __init__(self, *, auto_reload: bool = False, globals_: Mapping[str, Any] | None = None) -> None:
-        """Prepare the environments; `globals_` are values that every template sees."""
-        self._auto_reload = auto_reload
-        self._globals: dict[str, Any] = {"static": FILES.url, **(globals_ or {})}
+    def __init__(self) -> None:
+        """Prepare nothing yet: an environment is made when its language is first asked for."""
         self._environment = lru_cache(maxsize=64)(self._make_environment)
 
     def render(self, template: str, language: str, values: Mapping[str, Any]) -> str:
@@ -51,14 +49,14 @@ class Templates:
             undefined=StrictUndefined,
             trim_blocks=True,
             lstrip_blocks=True,
-            auto_reload=self._auto_reload,
+            auto_reload=False,  # `make dev` starts the process again when a template changes
             extensions=["jinja2.ext.i18n"],
         )
         catalogue = translations(language)
         environment.install_gettext_callables(  # type: ignore[attr-defined]
             catalogue.gettext, catalogue.ngettext, newstyle=True, pgettext=catalogue.pgettext
         )
-        environment.globals |= {"language": language, "direction": direction(language), **self._globals}
+        environment.globals |= {"language": language, "direction": direction(language), "static": FILES.url}
         return environment
 
 
