@@ -14,6 +14,7 @@ from portal.mail.outbox import CHANNEL as OUTBOX_CHANNEL
 from portal.mail.outbox import deliver_due_mail
 from portal.mail.senders import sender_for
 from portal.methods.password.method import METHOD as PASSWORD
+from portal.oidc.jobs import provider_jobs
 from portal.oidc.routes import ROUTER as OPENID
 from portal.signup.link_routes import ROUTER as SIGNUP
 from portal.web.request import Portal
@@ -32,4 +33,8 @@ def jobs(portal: Portal) -> tuple[Job, ...]:
     async def send_mail() -> bool:
         return await deliver_due_mail(database, portal.sealer, sender) > 0
 
-    return (Job("mail", MAIL_EVERY, send_mail, wakes_on=OUTBOX_CHANNEL), *maintenance_jobs(database))
+    return (
+        Job("mail", MAIL_EVERY, send_mail, wakes_on=OUTBOX_CHANNEL),
+        *maintenance_jobs(database),
+        *provider_jobs(portal),
+    )

@@ -2,4 +2,7 @@
 
 pytest_plugins = [
     "tests.support.database",
+    "tests.support.server",
+    "tests.support.browser",
+    "tests.support.demo_app",
 ]

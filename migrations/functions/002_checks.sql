@@ -72,7 +72,7 @@ begin
     if p_email is null then
         raise exception 'email must not be null' using errcode = '22004';
     end if;
-    v_email := lower(btrim(p_email, E' \t\n\r\f\v\u0085\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007'
+    v_email := lower(btrim(p_email, E' \t\n\u000b\f\r\u0085\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007'
         '\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000'));
     if v_email = '' then
         raise exception 'email must not be empty' using errcode = '22026';

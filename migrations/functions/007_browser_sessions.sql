@@ -79,11 +79,15 @@ security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    v_outer text := authn._enter(p_namespace);
+    -- _enter and _leave by hand and checks last, as in validate_session, for the same reason.
+    v_outer text := coalesce(current_setting('authn.tenant_id', true), '');
+    v_set text;
     v_touch boolean;
     v_expires_at timestamptz;
 begin
-    perform authn._check_hash(p_token_hash, 'token_hash');
+    if v_outer = '' then
+        v_set := set_config('authn.tenant_id', p_namespace, true);
+    end if;
     select u.id, u.email, u.email_verified_at is not null, u.name,
            s.id, s.auth_time, s.amr, s.created_at, s.expires_at, s.remembered,
            s.last_active_at <= now() - interval '1 minute'
@@ -119,8 +123,11 @@ begin
             expires_at := coalesce(v_expires_at, resume_session.expires_at);
         end if;
         return next;
+    else
+        perform authn._check_namespace(p_namespace);
+        perform authn._check_hash(p_token_hash, 'token_hash');
     end if;
-    perform authn._leave(v_outer);
+    v_set := set_config('authn.tenant_id', v_outer, true);
 end
 $$;
 comment on function authn.resume_session(text, text) is

@@ -44,10 +44,14 @@ security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    v_outer text := authn._enter(p_namespace);
+    -- _enter and _leave by hand and checks last, as in validate_session, for the same reason.
+    v_outer text := coalesce(current_setting('authn.tenant_id', true), '');
+    v_set text;
     v_touch boolean;
 begin
-    perform authn._check_hash(p_key_hash, 'key_hash');
+    if v_outer = '' then
+        v_set := set_config('authn.tenant_id', p_namespace, true);
+    end if;
     select k.user_id, k.id, k.name, k.expires_at,
            k.last_used_at is null or k.last_used_at <= now() - interval '1 minute'
       into user_id, key_id, name, expires_at, v_touch
@@ -72,8 +76,11 @@ begin
                    );
         end if;
         return next;
+    else
+        perform authn._check_namespace(p_namespace);
+        perform authn._check_hash(p_key_hash, 'key_hash');
     end if;
-    perform authn._leave(v_outer);
+    v_set := set_config('authn.tenant_id', v_outer, true);
 end
 $$;
 comment on function authn.validate_api_key(text, text) is

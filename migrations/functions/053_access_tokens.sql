@@ -1,4 +1,4 @@
--- Access tokens: issued for a code, looked up by digest, dead with their session; and the cleanup of all of this.
+-- Access tokens: issued for a code, looked up by digest, dead with their session.
 
 create or replace function authn.issue_access_token(
     p_code_id uuid, p_token_hash text, p_valid_for interval, p_actor jsonb, p_namespace text default 'default'
@@ -62,52 +62,8 @@ comment on function authn.find_access_token(text, text) is
     'Returns a live access token with the claims of its user; nothing when it expired or was revoked, its session ended '
     'or its user was disabled.';
 
-create or replace function authn.cleanup_oidc(p_namespace text default 'default', p_batch_size int default 10000)
-returns table (requests_deleted bigint, codes_deleted bigint, access_tokens_deleted bigint)
-language plpgsql
-security definer
-set search_path = pg_catalog, pg_temp
-as $$
-declare
-    v_outer text := authn._enter(p_namespace);
-    v_requests bigint;
-    v_codes bigint;
-    v_tokens bigint;
-begin
-    delete from authn.authorization_requests r
-     where r.id in (
-        select o.id from authn.authorization_requests o
-         -- A day longer than it works, so that its address still leads to the app.
-         where o.namespace = p_namespace and o.expires_at < now() - interval '1 day'
-         order by o.expires_at limit p_batch_size
-     );
-    get diagnostics v_requests = row_count;
-    delete from authn.access_tokens t
-     where t.id in (
-        select o.id from authn.access_tokens o
-         where o.namespace = p_namespace and o.expires_at < now()
-         order by o.expires_at limit p_batch_size
-     );
-    get diagnostics v_tokens = row_count;
-    delete from authn.authorization_codes c
-     where c.id in (
-        select o.id from authn.authorization_codes o
-         -- A day longer than it works, and so longer than the tokens that it gave: a replay must be able to end them.
-         where o.namespace = p_namespace and o.expires_at < now() - interval '1 day'
-         order by o.expires_at limit p_batch_size
-     );
-    get diagnostics v_codes = row_count;
-    perform authn._leave(v_outer);
-    return query select v_requests, v_codes, v_tokens;
-end
-$$;
-comment on function authn.cleanup_oidc(text, int) is
-    'Deletes expired authorization requests, codes and access tokens of a namespace, p_batch_size of each at most.';
-
 revoke execute on function authn.issue_access_token(uuid, text, interval, jsonb, text) from public;
 revoke execute on function authn.find_access_token(text, text) from public;
-revoke execute on function authn.cleanup_oidc(text, int) from public;
 
 grant execute on function authn.issue_access_token(uuid, text, interval, jsonb, text) to portal_app;
 grant execute on function authn.find_access_token(text, text) to portal_app;
-grant execute on function authn.cleanup_oidc(text, int) to portal_app;

@@ -24,7 +24,7 @@ class AddressTaken:
 
 @dataclass(frozen=True, slots=True)
 class Malformed:
-    """What was given cannot be an account's; `reason` is the database's sentence, such as "email must be an address"."""
+    """What was given cannot be an account; `reason` is the database's, such as "email must be an address"."""
 
     reason: str
 

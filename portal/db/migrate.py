@@ -18,11 +18,11 @@ from portal.db.migration_files import (
     MigrationError,
     MigrationFile,
     Plan,
-    find_migrations,
     make_plan,
     read_migrations,
 )
 from portal.db.roles import ensure_roles
+from portal.resources import MIGRATIONS
 
 __all__ = ["MigrationError", "MigrationReport", "migrate", "pending_migrations"]
 
@@ -53,7 +53,7 @@ class MigrationReport:
 
 
 async def migrate(
-    owner_url: str, app_url: str | None = None, dry_run: bool = False, folder: Path | None = None
+    owner_url: str, app_url: str | None = None, dry_run: bool = False, folder: Path = MIGRATIONS
 ) -> MigrationReport:
     """Bring the database up. Safe to call from many machines at once.
 
@@ -67,7 +67,7 @@ async def migrate(
     Raises:
         MigrationError: with a text that says what to do; the database is as it was.
     """
-    files = await asyncio.to_thread(lambda: read_migrations(folder or find_migrations()))
+    files = await asyncio.to_thread(lambda: read_migrations(folder))
     connection = await _connect(owner_url)
     try:
         if dry_run:
@@ -79,12 +79,12 @@ async def migrate(
     return MigrationReport(plan.changed, plan.newer, dry_run)
 
 
-async def pending_migrations(querier: Any, folder: Path | None = None) -> tuple[str, ...]:
+async def pending_migrations(querier: Any, folder: Path = MIGRATIONS) -> tuple[str, ...]:
     """Return the paths of the files that the database still needs; the server's own login may ask.
 
     `querier` is anything with asyncpg's `fetch` and `fetchval`.
     """
-    files = await asyncio.to_thread(lambda: read_migrations(folder or find_migrations()))
+    files = await asyncio.to_thread(lambda: read_migrations(folder))
     return make_plan(files, await _read_journal(querier)).changed
 
 

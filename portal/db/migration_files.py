@@ -54,13 +54,6 @@ class Plan:
         return (*self.schema, *self.functions, *self.policies)
 
 
-def find_migrations() -> Path:
-    """Return the folder of the SQL files: inside an installed package, at the top of a checkout."""
-    package = Path(__file__).resolve().parent.parent
-    installed = package / "_assets" / "migrations"
-    return installed if installed.exists() else package.parent / "migrations"
-
-
 def read_migrations(folder: Path) -> list[MigrationFile]:
     """Read every SQL file, in the order in which they run.
 

@@ -2,6 +2,7 @@
 
 from litestar import Response, Router, get
 
+from portal.devtools.sections import sections
 from portal.web.request import PortalRequest
 from portal.web.templates import page
 
@@ -9,7 +10,7 @@ from portal.web.templates import page
 @get("/dev/components")
 async def components(request: PortalRequest) -> Response[bytes]:
     """Show the gallery."""
-    return page(request, "dev/components.html")
+    return page(request, "dev/components.html", sections=sections("/dev/components"))
 
 
 ROUTER = Router(path="/", route_handlers=[components], include_in_schema=False)

@@ -1,6 +1,7 @@
 """`make run`: the portal and the demo app together, until Ctrl-C or until one of them ends.
 
-Each is a process of its own, as apart as an app and its provider are anywhere. This one only starts, watches and stops.
+Each is a process of its own, as apart as an app and its provider are anywhere. This one starts, watches and stops them,
+and holds a share in the embedded database, so that it is stopped too when the portal can no longer do so.
 """
 
 import argparse
@@ -19,6 +20,7 @@ from pathlib import Path
 from typing import NoReturn
 from urllib.parse import SplitResult, urlsplit
 
+from portal.db.embedded import EmbeddedPostgres
 from portal.devtools.seeds import ACCOUNTS, DEMO_CLIENT_ID, DEMO_ORIGIN, PASSWORD
 from portal.settings import Settings, SettingsError, load_settings
 
@@ -62,7 +64,8 @@ def main() -> None:
     programs = (_portal(settings, environment, reload=reload), _demo_app(settings, environment, demo, reload=reload))
     for program in programs:
         _refuse_taken_port(program)
-    sys.exit(asyncio.run(_run(programs, _what_to_open(settings, demo_url))))
+    database = None if settings.database_url else EmbeddedPostgres(settings.data_dir)
+    sys.exit(asyncio.run(_run(programs, database, _what_to_open(settings, demo_url))))
 
 
 def _place(demo_url: str) -> SplitResult:
@@ -125,7 +128,7 @@ def _what_to_open(settings: Settings, demo_url: str) -> str:
 """
 
 
-async def _run(programs: tuple[Program, ...], what_to_open: str) -> int:
+async def _run(programs: tuple[Program, ...], database: EmbeddedPostgres | None, what_to_open: str) -> int:
     told_to_stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):  # SIGHUP: the terminal was closed
         asyncio.get_running_loop().add_signal_handler(number, told_to_stop.set)
@@ -133,10 +136,12 @@ async def _run(programs: tuple[Program, ...], what_to_open: str) -> int:
     try:
         for program in programs:
             running.append((program, await _start(program)))  # noqa: PERF401 - what has started must be stopped
-        return await _watch(running, told_to_stop, what_to_open)
+        return await _watch(running, told_to_stop, database, what_to_open)
     finally:
         _say("\nStopping …")
         await asyncio.gather(*(_stop(process) for _program, process in running))
+        if database is not None:
+            await asyncio.to_thread(database.stop)
         _say("Everything has stopped.")
 
 
@@ -163,7 +168,12 @@ def _end_with_parent() -> Callable[[], None] | None:
     return ask_kernel
 
 
-async def _watch(running: list[tuple[Program, Process]], told_to_stop: asyncio.Event, what_to_open: str) -> int:
+async def _watch(
+    running: list[tuple[Program, Process]],
+    told_to_stop: asyncio.Event,
+    database: EmbeddedPostgres | None,
+    what_to_open: str,
+) -> int:
     """Wait until all are ready, then until the end. Return the exit status."""
     ends = {asyncio.create_task(process.wait()): program for program, process in running}
     stop = asyncio.create_task(told_to_stop.wait())
@@ -175,6 +185,8 @@ async def _watch(running: list[tuple[Program, Process]], told_to_stop: asyncio.E
             _say(f"Not everything answered within {READY_WITHIN:.0f} seconds. What it said stands above.")
             return 1
         if ready.done():
+            if database is not None:
+                await asyncio.to_thread(database.start)  # the portal has started it; this joins
             _say(what_to_open)
             await asyncio.wait(tasks - {ready}, return_when=asyncio.FIRST_COMPLETED)
         if stop.done():

@@ -6,6 +6,7 @@ sent anywhere; once both are known, the app is told, so that it can act.
 
 from dataclasses import dataclass
 from typing import Any, Literal
+from urllib.parse import quote
 
 from litestar import Response
 
@@ -63,7 +64,7 @@ def error_page(request: PortalRequest, problem: PageError) -> Response[Any]:
         mistake=problem.mistake,
         detail=problem.detail,
         app_name=problem.client.name if problem.client else None,
-        app_home=problem.client.home if problem.client else None,
+        app_home=_start_at_app(problem.client),
         request_id=request.context.request_id,
     )
 
@@ -76,3 +77,9 @@ def json_error(status: int, error: str, description: str, headers: dict[str, str
         media_type="application/json",
         headers={**NO_STORE, **(headers or {})},
     )
+
+
+def _start_at_app(client: Client | None) -> str | None:
+    if client is None or client.home is None:
+        return None
+    return f"/apps/{quote(client.client_id, safe='')}"

@@ -2,7 +2,7 @@
 
 from litestar import Router
 
-from portal.oidc import app_start, discovery, userinfo
+from portal.oidc import app_start, discovery, end_session, userinfo
 from portal.oidc.authorize import consent, endpoint
 from portal.oidc.token import endpoint as token_endpoint
 
@@ -14,6 +14,7 @@ ROUTER = Router(
         *consent.ROUTES,
         *token_endpoint.ROUTES,
         *userinfo.ROUTES,
+        *end_session.ROUTES,
         *app_start.ROUTES,
     ],
 )

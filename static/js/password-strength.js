@@ -17,13 +17,14 @@ function surprisingLength(password) {
   return length;
 }
 
-// Bits for each surprising character: letters alone carry less (words), a mix of kinds a little more.
+// Bits for each surprising character: letters alone carry less (they make words), a mix of kinds a little more. A capital in
+// front and digits or a sign at the end are where everybody puts them, so they do not count as a mix.
 export function strength(password) {
   if (!password) return 0;
-  const kinds = [/\p{Ll}/u, /\p{Lu}/u, /\p{N}/u, /[^\p{L}\p{N}]/u].filter((kind) => kind.test(password)).length;
-  const onlyDigits = /^\p{N}+$/u.test(password);
-  const bits = surprisingLength(password) * (onlyDigits ? 2.2 : 2.6 + 0.35 * kinds);
-  return bits < 18 ? 0 : bits < 28 ? 1 : bits < 38 ? 2 : bits < 54 ? 3 : 4;
+  const core = password.replace(/[^\p{L}]+$/u, "").replace(/^\p{Lu}/u, (letter) => letter.toLowerCase());
+  const kinds = [/\p{Ll}/u, /\p{Lu}/u, /\p{N}/u, /[^\p{L}\p{N}]/u].filter((kind) => kind.test(core)).length;
+  const bits = surprisingLength(core) * (2.6 + 0.35 * kinds) + surprisingLength(password.slice(core.length)) * 1.5;
+  return bits < 18 ? 0 : bits < 27 ? 1 : bits < 38 ? 2 : bits < 52 ? 3 : 4;
 }
 
 class PasswordStrength extends HTMLElement {

@@ -28,6 +28,15 @@ with EmbeddedPostgres(Path(sys.argv[1]), {"fsync": "off"}) as server:
     sys.stdin.read()
 """
 
+SLEEPER = """
+import asyncio, asyncpg, sys
+async def main():
+    connection = await asyncpg.connect(sys.argv[1])
+    print("in", flush=True)
+    await connection.execute("SELECT pg_sleep(600)")
+asyncio.run(main())
+"""
+
 
 class User:
     """Another process that uses the database until it is told to leave."""
@@ -202,19 +211,7 @@ def test_stopping_takes_less_than_ten_seconds_even_with_a_busy_client(data_dir: 
     server.start()
     postmaster = postmaster_of(server)
     busy = subprocess.Popen(
-        [
-            sys.executable,
-            "-c",
-            "import asyncio, asyncpg, sys\n"
-            "async def main():\n"
-            "    connection = await asyncpg.connect(sys.argv[1])\n"
-            "    print('in', flush=True)\n"
-            "    await connection.execute('SELECT pg_sleep(600)')\n"
-            "asyncio.run(main())",
-            server.app_url,
-        ],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
+        [sys.executable, "-c", SLEEPER, server.app_url], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
     )
     assert busy.stdout is not None
     busy.stdout.readline()
@@ -238,13 +235,13 @@ def test_a_frozen_server_is_ended_by_force_within_ten_seconds(data_dir: Path) ->
 
 def test_a_killed_postmaster_comes_back_by_itself_with_what_was_committed(data_dir: Path) -> None:
     with EmbeddedPostgres(data_dir) as server:
-        fetch(server.owner_url, "CREATE TABLE kept AS SELECT 7 AS number")
+        fetch(server.superuser_url, "CREATE TABLE kept AS SELECT 7 AS number")
         killed = postmaster_of(server)
         began = time.monotonic()
         os.kill(killed, signal.SIGKILL)
         assert eventually(lambda: answers(server.app_url) and postmaster_of(server) != killed)
         assert time.monotonic() - began < 10
-        assert fetch(server.owner_url, "SELECT number FROM kept")[0]["number"] == 7
+        assert fetch(server.superuser_url, "SELECT number FROM kept")[0]["number"] == 7
 
 
 def test_a_busy_backend_that_outlives_its_postmaster_does_not_block_the_restart(data_dir: Path) -> None:
@@ -312,6 +309,17 @@ def test_an_interrupted_first_start_is_made_good_by_the_next(data_dir: Path) -> 
         assert not data.with_name("data.new").exists()
 
 
+@pytest.mark.parametrize("moment", [0.3, 0.6, 0.9, 1.2])
+def test_an_interrupt_while_starting_leaves_no_server_behind(data_dir: Path, moment: float) -> None:
+    user = User(data_dir)
+    time.sleep(moment)
+    user.process.send_signal(signal.SIGINT)
+    user.process.communicate(timeout=10)
+    assert eventually(lambda: server_processes_in(data_dir) == [], within=2)
+    with quick(data_dir) as server:
+        assert answers(server.app_url)
+
+
 def test_data_of_a_version_that_is_not_here_says_which_one_is_missing(data_dir: Path) -> None:
     with quick(data_dir) as server:
         data = server.cluster.data
@@ -329,6 +337,18 @@ def test_a_socket_without_a_server_behind_it_is_away(data_dir: Path) -> None:
     with socket.socket(socket.AF_UNIX) as left_behind:
         left_behind.bind(str(data_dir / ".s.PGSQL.5432"))
     assert ask(data_dir) == "away"
+
+
+def server_processes_in(data_dir: Path) -> list[Path]:
+    folder = str(data_dir.resolve())
+    return [entry for entry in Path("/proc").glob("[0-9]*") if _works_in(entry).startswith(folder)]
+
+
+def _works_in(entry: Path) -> str:
+    try:
+        return str((entry / "cwd").readlink())
+    except OSError:
+        return ""
 
 
 def _command_line(entry: Path) -> list[str]:

@@ -11,7 +11,8 @@ import asyncpg
 import pytest
 
 from portal.db.migrate import MigrationError, MigrationReport, migrate, pending_migrations
-from portal.db.migration_files import find_migrations, make_plan, read_migrations
+from portal.db.migration_files import make_plan, read_migrations
+from portal.resources import MIGRATIONS
 from tests.support.database import TestDatabase, drop_database, empty_database, execute, fetch, run_now
 
 NOTES = """
@@ -213,7 +214,16 @@ def test_what_a_superuser_migrates_is_owned_by_a_role_that_row_level_security_bi
         "SELECT relowner::regrole::text AS name FROM pg_class WHERE relnamespace = 'authn'::regnamespace",
     )
     assert {row["name"] for row in owners} == {"portal_owner"}
-    assert fetch(blank.owner_url, "SELECT * FROM authn.notes") == []
+
+    async def as_the_owner() -> list[asyncpg.Record]:
+        connection = await asyncpg.connect(blank.superuser_url)
+        try:
+            await connection.execute("SET ROLE portal_owner")
+            return await connection.fetch("SELECT * FROM authn.notes")
+        finally:
+            await connection.close()
+
+    assert run_now(as_the_owner) == []
     assert run(blank, folder).changed == ()
 
 
@@ -298,8 +308,8 @@ def test_a_new_schema_file_brings_functions_and_policies_along(folder: Path) -> 
 def test_the_portals_own_files_apply_and_apply_again_after_every_function_has_changed(
     database: TestDatabase,
 ) -> None:
-    assert run(database, find_migrations()).changed == ()
+    assert run(database, MIGRATIONS).changed == ()
     execute(database.superuser_url, "UPDATE authn.migrations SET checksum = 'old' WHERE kind <> 'schema'")
-    report = run(database, find_migrations())
+    report = run(database, MIGRATIONS)
     assert any(path.startswith("functions/") for path in report.changed)
     assert any(path.startswith("policies/") for path in report.changed)

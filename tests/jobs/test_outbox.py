@@ -58,7 +58,12 @@ async def take(worker: Any, limit: int = 10, lease: timedelta = LEASE) -> list[A
 async def test_a_message_is_taken_with_what_it_needs(owner: Any, worker: Any) -> None:
     await enqueue(owner, "sealed text", "acme")
     [taken] = await take(worker)
-    assert (taken["namespace"], taken["kind"], taken["payload"], taken["attempts"]) == ("acme", "mail", "sealed text", 1)
+    assert (taken["namespace"], taken["kind"], taken["payload"], taken["attempts"]) == (
+        "acme",
+        "mail",
+        "sealed text",
+        1,
+    )
 
 
 async def test_a_message_of_a_transaction_that_rolls_back_does_not_exist(owner: Any, worker: Any) -> None:
@@ -76,9 +81,7 @@ async def test_a_taken_message_is_not_given_to_a_second_worker(owner: Any, worke
     assert await take(worker) == []
 
 
-async def test_forty_workers_at_once_share_the_messages_without_overlap(
-    owner: Any, database: TestDatabase
-) -> None:
+async def test_forty_workers_at_once_share_the_messages_without_overlap(owner: Any, database: TestDatabase) -> None:
     for number in range(30):
         await enqueue(owner, f"sealed {number}")
     pool = await asyncpg.create_pool(database.app_url, min_size=10, max_size=10)
@@ -100,9 +103,7 @@ async def test_a_worker_that_died_gives_its_messages_back_when_the_lease_ends(ow
     assert again["attempts"] == 2
 
 
-async def test_a_sent_message_is_blanked_and_never_taken_again(
-    owner: Any, worker: Any, database: TestDatabase
-) -> None:
+async def test_a_sent_message_is_blanked_and_never_taken_again(owner: Any, worker: Any, database: TestDatabase) -> None:
     await enqueue(owner)
     [taken] = await take(worker)
     assert await worker.fetchval("select authn.finish_outbox($1, $2)", taken["id"], taken["attempts"]) is True
@@ -214,9 +215,7 @@ async def test_the_application_role_writes_no_message_itself(worker: Any) -> Non
 async def test_a_message_without_kind_or_payload_is_refused(owner: Any) -> None:
     for kind, payload in ((None, "x"), ("mail", None), ("mail", ""), ("Mail!", "x")):
         with pytest.raises((asyncpg.NullValueNotAllowedError, asyncpg.InvalidParameterValueError)):
-            async with owner.transaction():
-                await owner.execute("select authn.set_tenant('default')")
-                await owner.execute("select authn._enqueue($1, $2, 'default')", kind, payload)
+            await owner.execute("select authn._enqueue($1, $2, 'default')", kind, payload)
 
 
 async def test_cleanup_removes_old_messages_and_gives_up_those_nobody_could_send(

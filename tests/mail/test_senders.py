@@ -1,7 +1,7 @@
 """The senders against real SMTP servers on this machine: portal/mail/senders.py."""
 
 import asyncio
-import datetime
+import datetime as dt
 import ssl
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -103,24 +103,22 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A certificate for 127.0.0.1 with its key, in one file; its own authority."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "mail.test")])
-    now = datetime.datetime.now(datetime.UTC)
+    now = dt.datetime.now(dt.UTC)
     made = (
         x509.CertificateBuilder()
         .subject_name(name)
         .issuer_name(name)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(days=1))
-        .not_valid_after(now + datetime.timedelta(days=1))
+        .not_valid_before(now - dt.timedelta(days=1))
+        .not_valid_after(now + dt.timedelta(days=1))
         .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
         .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
         .sign(key, hashes.SHA256())
     )
     path = tmp_path_factory.mktemp("tls") / "server.pem"
     path.write_bytes(
-        key.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        )
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
         + made.public_bytes(serialization.Encoding.PEM)
     )
     return path
@@ -136,9 +134,7 @@ def plain(port: int, **options: Any) -> SmtpSender:
     return SmtpSender(SmtpServer("127.0.0.1", port, "none"), "no-reply@portal.example", **options)
 
 
-async def test_a_mail_reaches_the_server_with_exactly_one_recipient(
-    start: Start, mailbox: Mailbox
-) -> None:
+async def test_a_mail_reaches_the_server_with_exactly_one_recipient(start: Start, mailbox: Mailbox) -> None:
     assert await plain(await start()).send(MAIL) == Sent()
     [envelope] = mailbox.envelopes
     assert envelope.rcpt_tos == ["alice@example.com"]
@@ -150,17 +146,13 @@ async def test_a_mail_reaches_the_server_with_exactly_one_recipient(
     assert "482913" in read.get_body(("plain",)).get_content()  # type: ignore[attr-defined]
 
 
-async def test_an_address_of_another_alphabet_reaches_a_server_that_knows_them(
-    start: Start, mailbox: Mailbox
-) -> None:
+async def test_an_address_of_another_alphabet_reaches_a_server_that_knows_them(start: Start, mailbox: Mailbox) -> None:
     assert await plain(await start()).send(replace(MAIL, to="jörg@bücher.example")) == Sent()
     assert mailbox.envelopes[0].rcpt_tos == ["jörg@xn--bcher-kva.example"]
 
 
 @pytest.mark.adversarial("E1")
-async def test_a_sealed_mail_to_two_people_is_refused_before_any_connection(
-    start: Start, mailbox: Mailbox
-) -> None:
+async def test_a_sealed_mail_to_two_people_is_refused_before_any_connection(start: Start, mailbox: Mailbox) -> None:
     sender = plain(await start())
     delivery = await sender.send(replace(MAIL, to="a@evil.example,v@victim.example"))
     assert isinstance(delivery, Refused)
@@ -168,9 +160,7 @@ async def test_a_sealed_mail_to_two_people_is_refused_before_any_connection(
     assert await sender.send(MAIL) == Sent()  # the honest one passes
 
 
-async def test_starttls_and_login_are_used(
-    start: Start, mailbox: Mailbox, certificate: Path
-) -> None:
+async def test_starttls_and_login_are_used(start: Start, mailbox: Mailbox, certificate: Path) -> None:
     port = await start(
         tls_context=server_tls(certificate),
         require_starttls=True,
@@ -194,9 +184,7 @@ async def test_a_server_with_an_unknown_certificate_gets_neither_password_nor_ma
     assert mailbox.envelopes == []
 
 
-async def test_a_server_that_offers_no_tls_gets_no_mail_when_tls_is_demanded(
-    start: Start, mailbox: Mailbox
-) -> None:
+async def test_a_server_that_offers_no_tls_gets_no_mail_when_tls_is_demanded(start: Start, mailbox: Mailbox) -> None:
     server = SmtpServer("127.0.0.1", await start(), "starttls")
     assert isinstance(await SmtpSender(server, "no-reply@portal.example").send(MAIL), TryAgain)
     assert mailbox.envelopes == []
@@ -213,9 +201,7 @@ async def test_a_wrong_password_is_tried_again_later_and_not_named_in_the_reason
 
 
 @pytest.mark.parametrize("answer", ["451 4.7.1 greylisted", "550 relaying denied", "554 5.7.1 not today"])
-async def test_a_refusal_that_may_pass_is_tried_again(
-    start: Start, mailbox: Mailbox, answer: str
-) -> None:
+async def test_a_refusal_that_may_pass_is_tried_again(start: Start, mailbox: Mailbox, answer: str) -> None:
     mailbox.rcpt_answer = answer
     assert isinstance(await plain(await start()).send(MAIL), TryAgain)
 

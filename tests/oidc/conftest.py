@@ -7,10 +7,9 @@ import httpx
 import pytest
 
 from portal.app import create_app
-from portal.db.engine import Database
 from portal.methods.password.hashing import PASSWORDS
 from portal.settings import load_settings
-from tests.oidc.people_and_apps import ISSUER, PASSWORD, App, Browser, World
+from tests.oidc.people_and_apps import ISSUER, PASSWORD, App, Browser, CountingDatabase, World
 from tests.support.database import TestDatabase
 
 
@@ -25,15 +24,13 @@ async def world(module_database: TestDatabase, tmp_path_factory: pytest.TempPath
             "PORTAL_DATA_DIR": str(Path(tmp_path_factory.mktemp("data"))),
         }
     )
-    database = Database(module_database.app_url)
+    database = CountingDatabase(module_database.app_url)
     # As a server would: a fault is an answer of 500, never an exception in the test's own code.
     transport = httpx.ASGITransport(create_app(settings, database), raise_app_exceptions=False)
     password_hash = await PASSWORDS.hash(PASSWORD)
     for email in ("alice@example.com", "bo@example.com"):
         await database.fetchval("select authn.create_user($1, $2)", email, password_hash)
-    async with database.transaction("default") as transaction:
-        await transaction.fetch("select set_config('authn.tenant_id', 'default', true)")
-    yield World(transport, database)
+    yield World(transport, database, module_database)
     await database.close()
 
 

@@ -1,5 +1,6 @@
 """The two sides of the provider in tests: a person's browser, and an app with a registered client."""
 
+import asyncio
 import base64
 import hashlib
 import json
@@ -15,6 +16,7 @@ import httpx
 from portal.crypto.tokens import new_token
 from portal.db.engine import Database
 from portal.oidc.clients import RegisteredClient, create_client
+from tests.support.database import TestDatabase, execute, fetch
 
 ISSUER = "http://localhost:8000"
 CALLBACK = "https://app.example/callback"
@@ -113,9 +115,13 @@ class App:
 class World:
     """A running portal with its people and apps."""
 
-    def __init__(self, transport: httpx.AsyncBaseTransport, database: Database) -> None:
+    def __init__(
+        self, transport: httpx.AsyncBaseTransport, database: "CountingDatabase", superuser: TestDatabase
+    ) -> None:
         self.transport = transport
         self.database = database
+        self._superuser = superuser
+        self.app_url = superuser.app_url
         self.http = httpx.AsyncClient(transport=transport, base_url=ISSUER)
 
     def browser(self) -> Browser:
@@ -134,12 +140,46 @@ class World:
         assert response.status_code == 200, response.text
         return browser
 
-    async def events(self, event_type: str) -> list[Any]:
-        """The audit events of a type, oldest first."""
-        async with self.database.transaction("default") as transaction:
-            return await transaction.fetch(
-                "select * from authn.audit_events where event_type = $1 order by id", event_type
-            )
+    async def events(self, event_type: str, client_id: str | None = None) -> list[dict[str, Any]]:
+        """The audit events of a type, about one app where it is named, oldest first."""
+        rows = await self.rows(
+            "select * from authn.audit_events "
+            "where event_type = $1 and ($2::text is null or resource_id = $2) order by id",
+            event_type,
+            client_id,
+        )
+        return [{**row, "new_values": json.loads(row["new_values"] or "null")} for row in rows]
+
+    async def rows(self, query: str, *arguments: object) -> list[Any]:
+        """Look into the database without row-level security."""
+        return await asyncio.to_thread(fetch, self._superuser.superuser_url, query, *arguments)
+
+    async def tamper(self, statement: str) -> None:
+        """Change rows as nobody can through the portal: clocks that have moved on, people who were disabled."""
+        await asyncio.to_thread(execute, self._superuser.superuser_url, statement)
+
+
+class CountingDatabase(Database):
+    """The real database, with a count of the round trips made to it."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(url)
+        self.round_trips = 0
+
+    async def fetch(self, query: str, *args: object) -> list[Any]:
+        self.round_trips += 1
+        return await super().fetch(query, *args)
+
+    async def fetchrow(self, query: str, *args: object) -> Any:
+        self.round_trips += 1
+        return await super().fetchrow(query, *args)
+
+    async def fetchval(self, query: str, *args: object) -> Any:
+        self.round_trips += 1
+        return await super().fetchval(query, *args)
+
+    def transaction(self, namespace: str) -> Any:
+        raise AssertionError("the provider's calls are single statements")
 
 
 def answer(response: httpx.Response) -> dict[str, str]:

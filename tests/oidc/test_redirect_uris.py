@@ -160,7 +160,9 @@ def test_a_scheme_of_its_own_is_for_native_apps_only() -> None:
 
 
 @pytest.mark.adversarial("A6")
-@pytest.mark.parametrize("address", ["javascript:alert(1)", "data:image/svg+xml,x", "com.example.app:/x", "http://x.y/"])
+@pytest.mark.parametrize(
+    "address", ["javascript:alert(1)", "data:image/svg+xml,x", "com.example.app:/x", "http://x.y/"]
+)
 def test_an_apps_addresses_for_people_are_web_addresses(address: str) -> None:
     assert web_address_problem("https://app.example/start") is None
     assert web_address_problem(address) is not None

@@ -58,6 +58,7 @@ CALLS: dict[str, tuple[tuple[str, Any], ...]] = {
     "clear_attempts": (("email", EMAIL), ("namespace", Ns)),
     "cleanup_expired": (("namespace", Ns), ("batch", 10)),
     "get_stats": (("namespace", Ns),),
+    "resume_session": (("hash", "a-hash"), ("namespace", Ns)),
 }  # fmt: skip
 
 BAD_EMAILS = [
@@ -72,8 +73,8 @@ BAD_HASHES = [
     ("a\u0085b", MALFORMED),
 ]  # fmt: skip
 BAD_NAMESPACES = [
-    (None, MISSING), ("", EMPTY), ("   ", EMPTY), (" outer", MALFORMED), ("outer ", MALFORMED), ("a\tb", MALFORMED),
-    ("outer\n", MALFORMED), ("\u2003outer", MALFORMED), ("outer\u00a0", MALFORMED), ("a\u009fb", MALFORMED),
+    (None, MISSING), ("", EMPTY), ("   ", EMPTY), (" acme", MALFORMED), ("acme ", MALFORMED), ("a\tb", MALFORMED),
+    ("acme\n", MALFORMED), ("\u2003acme", MALFORMED), ("acme\u00a0", MALFORMED), ("a\u009fb", MALFORMED),
     ("n" * 1025, TOO_LONG),
 ]  # fmt: skip
 BAD = {
@@ -153,12 +154,24 @@ async def test_an_email_of_1024_bytes_is_accepted(sql: Sql, namespace: str) -> N
     assert await sql.value("create_user", longest, None, namespace)
 
 
-@pytest.mark.parametrize("written", ["  Alice@Example.COM ", "ALICE@EXAMPLE.COM", "\talice@example.com\n"])
+@pytest.mark.parametrize(
+    "written",
+    ["  Alice@Example.COM ", "ALICE@EXAMPLE.COM", "\talice@example.com\n", "\x0b\u2003alice@example.com\u3000"],
+)
 async def test_an_email_is_trimmed_and_lower_cased(sql: Sql, namespace: str, written: str) -> None:
     await sql.value("create_user", written, None, namespace)
     user = await sql.row("get_user_by_email", "alice@EXAMPLE.com", namespace)
     assert user is not None
     assert user["email"] == "alice@example.com"
+
+
+@pytest.mark.parametrize("character", [*"abcdefghijklmnopqrstuvwxyz0123456789", *"!#$%&'*+-/=?^_`{|}~.\\", "\u00e9"])
+async def test_trimming_an_email_takes_white_space_only(sql: Sql, namespace: str, character: str) -> None:
+    address = f"{character}x@example.{character}"
+    user_id = await sql.value("create_user", address, None, namespace)
+    user = await sql.row("get_user", user_id, namespace)
+    assert user is not None
+    assert user["email"] == address
 
 
 async def test_functions_work_in_the_namespace_default_when_none_is_named(sql: Sql) -> None:

@@ -1,7 +1,7 @@
 """A real PostgreSQL for the tests: one server for the whole run, a template migrated once, a clone for each who asks.
 
 `database` is a test's own clone, `module_database` one for a whole file. With PORTAL_DATABASE_URL and
-PORTAL_DATABASE_OWNER_URL set, the databases are made on that server, whose owner then needs CREATEDB.
+PORTAL_DATABASE_OWNER_URL set, the databases are made on that server; the owner's login is then a superuser.
 """
 
 import asyncio

@@ -128,7 +128,7 @@ def unpacked_from_npm() -> str:
     say("trying the npm package @sparticuz/chromium")
     UNPACKED.mkdir(parents=True, exist_ok=True)
     for name in ("package.json", "package-lock.json"):
-        shutil.copy(Path(__file__).parent / "browser" / name, UNPACKED)
+        shutil.copy(Path(__file__).parent / "npm_chromium" / name, UNPACKED)
     packed = npm_install(UNPACKED) / "@sparticuz" / "chromium" / "bin"
     unpack = (
         "const { createReadStream, createWriteStream } = require('fs');"
@@ -140,7 +140,7 @@ def unpacked_from_npm() -> str:
         run_node("-e", unpack, str(archive), str(target), folder=UNPACKED)
         if target.suffix == ".tar":
             with tarfile.open(target) as opened:
-                opened.extractall(UNPACKED / target.stem, filter="data")
+                opened.extractall(UNPACKED / target.stem)  # what npm has compared with the hash in our lock
     executable = UNPACKED / "chromium"
     executable.chmod(0o755)
     fonts = UNPACKED / "fonts.conf"

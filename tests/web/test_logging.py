@@ -62,7 +62,18 @@ def test_an_event_is_one_json_object_with_time_level_name_and_fields(json_lines:
 
 @pytest.mark.asvs("16.2.5")
 @pytest.mark.parametrize(
-    "key", ["password", "new_password", "client_secret", "token", "Authorization", "cookie", "set-cookie", "code", "auth_code"]
+    "key",
+    [
+        "password",
+        "new_password",
+        "client_secret",
+        "token",
+        "Authorization",
+        "cookie",
+        "set-cookie",
+        "code",
+        "auth_code",
+    ],
 )
 def test_a_field_with_the_name_of_a_secret_is_removed(key: str, json_lines: Lines, console_lines: Lines) -> None:
     log.info("event", **{key: "MARKER"}, nested={key: "MARKER"}, listed=[{key: "MARKER"}])

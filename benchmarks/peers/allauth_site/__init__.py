@@ -1,0 +1,1 @@
+"""A Django project with django-allauth, as its quick start describes it."""

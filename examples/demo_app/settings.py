@@ -1,0 +1,9 @@
+"""What an app has to know of its provider: two things. The rest is in the provider's discovery document."""
+
+import os
+
+ISSUER = os.environ.get("DEMO_ISSUER", "http://localhost:8000").rstrip("/")
+CLIENT_ID = os.environ.get("DEMO_CLIENT_ID", "demo-app")
+
+DEMO_URL = os.environ.get("DEMO_URL", "http://127.0.0.1:8001").rstrip("/")  # where browsers find this app
+CALLBACK = f"{DEMO_URL}/callback"  # registered with the provider, character by character

@@ -1,0 +1,104 @@
+"""`portal users` from outside."""
+
+import pytest
+
+from tests.cli.conftest import Portal
+from tests.support.database import TestDatabase, fetch
+
+PASSWORD = "plain unusual words 77"
+
+
+def test_an_account_is_made_with_a_password_and_a_verified_address(portal: Portal, database: TestDatabase) -> None:
+    made = portal.run(
+        "users", "create", "Bo@Example.com", "--password-stdin", "--verified", "--name", "Bo", "--json",
+        stdin=f"{PASSWORD}\n",
+    )  # fmt: skip
+    assert made.status == 0, made.err
+    assert made.json["email"] == "bo@example.com"
+    [row] = fetch(database.superuser_url, "select * from authn.users")
+    assert str(row["id"]) == made.json["user_id"]
+    assert row["name"] == "Bo"
+    assert row["email_verified_at"] is not None
+    assert row["password_hash"].startswith("$argon2id$v=19$m=19456,t=2,p=1$")
+    assert PASSWORD not in made.out + made.err
+
+
+def test_an_account_without_options_has_no_password_and_an_unproven_address(
+    portal: Portal, database: TestDatabase
+) -> None:
+    made = portal.run("users", "create", "bo@example.com")
+    assert made.status == 0
+    assert "bo@example.com" in made.out
+    [row] = fetch(database.superuser_url, "select * from authn.users")
+    assert row["password_hash"] is None
+    assert row["email_verified_at"] is None
+
+
+def test_what_was_done_is_in_the_audit_log_with_its_actor(portal: Portal, database: TestDatabase) -> None:
+    portal.run("users", "create", "bo@example.com", "--verified")
+    portal.run("users", "disable", "bo@example.com")
+    events = fetch(database.superuser_url, "select event_type, actor_id from authn.audit_events order by id")
+    assert [event["event_type"] for event in events] == ["user_created", "email_verified", "user_disabled"]
+    assert {event["actor_id"] for event in events} == {"command line"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "stdin", "status", "sentence"),
+    [
+        (["create", "bo@example.com", "--password-stdin"], "password\n", 1, "lists that attackers try first"),
+        (["create", "bo@example.com", "--password-stdin"], "short1\n", 1, "at least 8 characters"),
+        (["create", "bo@example.com", "--password-stdin"], "", 1, "Enter a password"),
+        (["create", "a@evil.example,v@victim.example"], "", 1, "is no mail address"),
+        (["create", "bo@example.com", "--namespace", " "], "", 1, "Namespace"),
+        (["create"], "", 2, "Missing argument"),
+        (["set-password", "bo@example.com"], "", 2, "--password-stdin"),
+        (["disable", "nobody@example.com"], "", 1, "There is no account"),
+        (["delete", "nobody@example.com"], "", 1, "There is no account"),
+    ],
+)
+def test_what_cannot_be_done_is_said_in_a_sentence(
+    portal: Portal, arguments: list[str], stdin: str, status: int, sentence: str
+) -> None:
+    refused = portal.run("users", *arguments, stdin=stdin)
+    assert refused.status == status
+    assert sentence in refused.err
+    assert "Traceback" not in refused.err
+    assert refused.out == ""
+
+
+def test_in_json_mode_a_failure_is_an_object_on_stdout(portal: Portal) -> None:
+    portal.run("users", "create", "bo@example.com")
+    again = portal.run("users", "create", "bo@example.com", "--json")
+    assert again.status == 1
+    assert again.json == {"error": "There is an account with the address bo@example.com already."}
+
+
+def test_setting_a_password_ends_the_sessions(portal: Portal, database: TestDatabase) -> None:
+    made = portal.run("users", "create", "bo@example.com", "--json")
+    fetch(database.app_url, "select authn.create_session($1, repeat('a', 64))", made.json["user_id"])
+    changed = portal.run("users", "set-password", "bo@example.com", "--password-stdin", stdin=PASSWORD)
+    assert changed.status == 0, changed.err
+    assert "ended 1 sessions" in changed.out
+    assert fetch(database.app_url, "select * from authn.validate_session(repeat('a', 64))") == []
+
+
+def test_an_account_is_disabled_enabled_and_deleted(portal: Portal, database: TestDatabase) -> None:
+    portal.run("users", "create", "bo@example.com")
+
+    def disabled() -> bool:
+        return fetch(database.superuser_url, "select disabled_at from authn.users")[0]["disabled_at"] is not None
+
+    assert portal.run("users", "disable", "bo@example.com").status == 0
+    assert disabled()
+    assert portal.run("users", "disable", "BO@example.com").out == "bo@example.com was disabled already.\n"
+    assert portal.run("users", "enable", "bo@example.com").status == 0
+    assert not disabled()
+    assert portal.run("users", "delete", "bo@example.com", "--json").json["email"] == "bo@example.com"
+    assert fetch(database.superuser_url, "select 1 from authn.users") == []
+
+
+def test_accounts_of_two_namespaces_are_apart(portal: Portal) -> None:
+    assert portal.run("users", "create", "bo@example.com", "--namespace", "acme").status == 0
+    assert portal.run("users", "create", "bo@example.com", "--namespace", "globex").status == 0
+    assert portal.run("users", "delete", "bo@example.com").status == 1
+    assert portal.run("users", "delete", "bo@example.com", "--namespace", "acme").status == 0

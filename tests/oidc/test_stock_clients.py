@@ -1,0 +1,111 @@
+"""Client libraries as they are published log in over a real connection, unchanged."""
+
+import asyncio
+import json
+import socket
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import uvicorn
+from authlib.integrations.httpx_client import AsyncOAuth2Client
+
+from portal.app import create_app
+from portal.db.engine import Database
+from portal.methods.password.hashing import PASSWORDS
+from portal.oidc.clients import RegisteredClient, create_client
+from portal.settings import load_settings
+from tests.oidc.people_and_apps import CALLBACK, PASSWORD
+from tests.support.database import TestDatabase
+from tests.support.node import npm_install, run_node
+
+OPENID_CLIENT = Path(__file__).parent / "openid_client"
+
+
+@dataclass
+class Server:
+    """A portal on a port of its own."""
+
+    issuer: str
+    database: Database
+
+    async def app(self, **registration: Any) -> tuple[str, str | None]:
+        made = await create_client(
+            self.database, "default", name="Stock", redirect_uris=[CALLBACK], first_party=True, **registration
+        )
+        assert isinstance(made, RegisteredClient)
+        return made.client.client_id, made.client_secret
+
+    async def send_browser(self, url: str) -> str:
+        """Log alice in where the app sends her, and return the address that she comes back to."""
+        async with httpx.AsyncClient(base_url=self.issuer, follow_redirects=False) as http:
+            response = await http.get(url)
+            flow = httpx.URL(response.headers["location"]).params["flow"]
+            form = {"email": "alice@example.com", "password": PASSWORD, "flow": flow}
+            response = await http.post("/login/password", data=form, headers={"origin": self.issuer})
+            response = await http.get(response.headers["location"])
+            return str(response.headers["location"])
+
+
+@pytest.fixture(scope="module")
+async def server(module_database: TestDatabase, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Server]:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        issuer = f"http://localhost:{listener.getsockname()[1]}"
+        environ = {
+            "PORTAL_URL": issuer,
+            "PORTAL_DATABASE_URL": module_database.app_url,
+            "PORTAL_SECRET_KEY": "a-secret-key-for-tests-that-is-long-enough",
+            "PORTAL_DATA_DIR": str(tmp_path_factory.mktemp("data")),
+        }
+        database = Database(module_database.app_url)
+        await database.fetchval("select authn.create_user($1, $2)", "alice@example.com", await PASSWORDS.hash(PASSWORD))
+        config = uvicorn.Config(create_app(load_settings(environ), database), log_config=None)
+        running = uvicorn.Server(config)
+        serving = asyncio.create_task(running.serve(sockets=[listener]))
+        while not running.started:  # noqa: ASYNC110 - uvicorn has no event to wait for
+            await asyncio.sleep(0.05)
+        yield Server(issuer, database)
+        running.should_exit = True
+        await serving
+        await database.close()
+
+
+@pytest.mark.parametrize("public", [False, True])
+async def test_openid_client_logs_in_unchanged(server: Server, public: bool) -> None:
+    await asyncio.to_thread(npm_install, OPENID_CLIENT)
+    client_id, client_secret = await server.app(
+        public=public, **({} if public else {"token_endpoint_auth_method": "client_secret_post"})
+    )
+
+    async def run(**step: Any) -> Any:
+        told = {"issuer": server.issuer, "clientId": client_id, "clientSecret": client_secret, "callback": CALLBACK}
+        environment = {"LOGIN": json.dumps({**told, **step})}
+        printed = await asyncio.to_thread(run_node, "login.mjs", folder=OPENID_CLIENT, environment=environment)
+        return json.loads(printed)
+
+    begun = await run(step="begin")
+    came = await server.send_browser(begun["url"])
+    found = await run(step="finish", came=came, remembered=begun["remembered"])
+    assert found["claims"]["email"] == "alice@example.com"
+    assert found["claims"]["iss"] == server.issuer
+    assert found["userinfo"]["sub"] == found["claims"]["sub"]
+
+
+async def test_authlibs_client_logs_in_unchanged(server: Server) -> None:
+    client_id, client_secret = await server.app()
+    async with AsyncOAuth2Client(
+        client_id, client_secret, scope="openid email", redirect_uri=CALLBACK, code_challenge_method="S256"
+    ) as client:
+        verifier = "v" * 60
+        url, state = client.create_authorization_url(f"{server.issuer}/oauth2/authorize", code_verifier=verifier)
+        came = await server.send_browser(url)
+        token = await client.fetch_token(
+            f"{server.issuer}/oauth2/token", authorization_response=came, code_verifier=verifier, state=state
+        )
+        assert token["id_token"]
+        told = (await client.get(f"{server.issuer}/oauth2/userinfo")).json()
+        assert told["email"] == "alice@example.com"

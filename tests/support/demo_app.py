@@ -1,0 +1,72 @@
+"""The demo app of examples/ as a process of its own, logging in through the portal of the test run."""
+
+import contextlib
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+
+import httpx
+import pytest
+
+from portal.db.engine import Database
+from portal.oidc.clients import RegisteredClient, create_client
+from tests.support.database import run_now
+from tests.support.server import ROOT, PortalServer, free_port
+
+READY_WITHIN = 30.0  # seconds
+
+
+@pytest.fixture(scope="session")
+def demo_app(portal_server: PortalServer) -> Iterator[str]:
+    """The address of the demo app, on another site than the portal."""
+    with running_demo_app(portal_server) as url:
+        yield url
+
+
+@contextlib.contextmanager
+def running_demo_app(portal: PortalServer) -> Iterator[str]:
+    """Run the demo app against a portal and give its address."""
+    url = f"http://127.0.0.1:{free_port()}"
+    settings = {"DEMO_ISSUER": portal.url, "DEMO_CLIENT_ID": register(portal, url), "DEMO_URL": url}
+    process = subprocess.Popen(
+        [sys.executable, "examples/demo_app/main.py"], cwd=ROOT, env=os.environ | settings, stdin=subprocess.DEVNULL
+    )
+    try:
+        deadline = time.monotonic() + READY_WITHIN
+        while True:
+            with contextlib.suppress(httpx.TransportError):
+                if httpx.get(url, timeout=2).status_code == 200:
+                    break
+            assert process.poll() is None, "the demo app ended"
+            assert time.monotonic() < deadline, "the demo app did not become ready"
+            time.sleep(0.05)
+        yield url
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+def register(portal: PortalServer, url: str) -> str:
+    """Register the demo app as `make run` does, with an address of its own, and return its client id."""
+    assert portal.database is not None
+    app_url = portal.database.app_url
+
+    async def work() -> str:
+        database = Database(app_url, pool_size=1)
+        registered = await create_client(
+            database,
+            "default",
+            name="Demo app",
+            public=True,
+            redirect_uris=[f"{url}/callback"],
+            post_logout_redirect_uris=[f"{url}/"],
+            first_party=False,
+            initiate_login_uri=f"{url}/login",
+        )
+        await database.close()
+        assert isinstance(registered, RegisteredClient), registered
+        return registered.client.client_id
+
+    return run_now(work)
