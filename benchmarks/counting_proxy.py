@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 SOCKET = ".s.PGSQL.5432"
+GONE_WITHIN = 2.0  # seconds
 CHUNK = 64 * 1024  # bytes
 IN_TRANSACTION = frozenset(b"TE")  # of ReadyForQuery's status: in a block, in a failed block
 
@@ -86,10 +87,11 @@ class CountingProxy:
         )
 
     async def close(self) -> None:
-        """End what is still carried."""
-        for task in self._carriers:
-            task.cancel()
-        await asyncio.gather(*self._carriers, return_exceptions=True)
+        """Wait for the connections whose ends have gone, and end what is still carried."""
+        if self._carriers:
+            _ended, left = await asyncio.wait(self._carriers, timeout=GONE_WITHIN)
+            for task in left:
+                task.cancel()
 
     async def _carry(
         self,

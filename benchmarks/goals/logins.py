@@ -49,8 +49,9 @@ async def login_rate(stage: Stage, report: Report) -> None:
 async def _login_rate(stage: Stage, report: Report, portal: PortalUnderTest, loops: Loops, workers: int) -> None:
     operation, port = portal.logins(), portal.contender.port
     logins, hashes, latencies = [], [], Load()
-    count = int(STORM_SECONDS * 40 * workers / (2 if stage.pace is QUICK else 1))
-    await run_load(port, operation, count=2 * STORM_CONNECTIONS, connections=STORM_CONNECTIONS)
+    await run_load(port, operation, count=STORM_CONNECTIONS, connections=STORM_CONNECTIONS)
+    warm_up = await run_load(port, operation, count=2 * STORM_CONNECTIONS, connections=STORM_CONNECTIONS)
+    count = max(2 * STORM_CONNECTIONS, int(warm_up.rate * STORM_SECONDS / (2 if stage.pace is QUICK else 1)))
     for _ in range(min(stage.pace.rounds, 4)):
         load = await run_load(port, operation, count=count, connections=STORM_CONNECTIONS)
         latencies.latencies += load.latencies

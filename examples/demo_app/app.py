@@ -61,6 +61,9 @@ async def home(request: Request[Any, Any, Any]) -> Template:
     """Show who is logged in, or the ways in."""
     session = resume_session(request.cookies.get(SESSION_COOKIE))
     if session is None:
+        # The portal comes back here when it has logged the person out, with the state that we gave it.
+        if "state" in request.query_params:
+            return Template("logged_out.html", context={"issuer": ISSUER, "everywhere": True})
         return Template("welcome.html", context={"issuer": ISSUER})
     claims = session.login.userinfo | session.login.id_token_claims
     context = {
@@ -74,7 +77,7 @@ async def home(request: Request[Any, Any, Any]) -> Template:
 
 @get("/login")
 async def log_in() -> Response[Any]:
-    """Send the browser to the portal."""
+    """Send the browser to the portal. The portal may lead here too, with its `iss`; there is no other provider."""
     return await _send_to_portal()
 
 
@@ -129,7 +132,7 @@ async def log_out(request: Request[Any, Any, Any]) -> Response[Any]:
 @get("/logged-out")
 async def logged_out() -> Template:
     """Say so, and that the portal is another matter."""
-    return Template("logged_out.html", context={"issuer": ISSUER})
+    return Template("logged_out.html", context={"issuer": ISSUER, "everywhere": False})
 
 
 def claim_rows(login: VerifiedLogin) -> list[tuple[str, str, str]]:

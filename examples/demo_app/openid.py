@@ -1,8 +1,7 @@
 """Logging in with OpenID Connect: Authlib's client, and the checks that it leaves to the app.
 
-A public client: PKCE takes the place of a secret, so there is none to keep. What a login needs until it comes back
-(state, nonce, PKCE verifier) is in a cookie of its own, named after its state: ten tabs can log in at once, in any
-order, and a restart of this app loses none of them.
+What a login needs until it comes back (state, nonce, PKCE verifier) is in a cookie of its own, named after its state:
+ten tabs can log in at once, in any order, and a restart of this app loses none of them.
 
 https://openid.net/specs/openid-connect-core-1_0.html#CodeFlowSteps
 """
@@ -18,7 +17,7 @@ from authlib.integrations.base_client.async_app import AsyncOAuth2Mixin
 from authlib.integrations.base_client.async_openid import AsyncOpenIDMixin
 from joserfc.errors import JoseError
 
-from settings import CALLBACK, CLIENT_ID, DEMO_URL, ISSUER
+from settings import CALLBACK, CLIENT_ID, CLIENT_SECRET, DEMO_URL, ISSUER
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore", AuthlibDeprecationWarning)  # it would rather have httpx2; httpx is there anyway
@@ -63,6 +62,7 @@ def _client() -> OpenIDClient:
     return OpenIDClient(
         None,
         client_id=CLIENT_ID,
+        client_secret=CLIENT_SECRET,
         server_metadata_url=f"{ISSUER}/.well-known/openid-configuration",
         client_kwargs={"scope": SCOPE, "code_challenge_method": "S256", "timeout": ANSWER_WITHIN},
     )

@@ -16,11 +16,12 @@ from types import FrameType
 
 import click
 import uvicorn
-from uvicorn.supervisors import ChangeReload, Multiprocess
+from uvicorn.supervisors import Multiprocess
 
 from portal.cli.answers import Failure, failing_plainly
 from portal.cli.environment import Environment, hand_to_workers, open_database, open_environment
 from portal.cli.http_limits import BoundedHttpProtocol
+from portal.cli.reload import ReloadOnChange
 from portal.db.engine import Database
 from portal.mail.senders import SmtpServerError, sender_for
 from portal.resources import STATIC, TEMPLATES
@@ -170,7 +171,7 @@ def _run(settings: Settings, listener: socket.socket, *, reload: bool) -> bool:
     server = uvicorn.Server(config)
     try:
         if reload:
-            ChangeReload(config, target=server.run, sockets=[listener]).run()
+            ReloadOnChange(config, target=server.run, sockets=[listener]).run()
         elif settings.workers > 1:
             Multiprocess(config, sockets=[listener]).run()
         else:

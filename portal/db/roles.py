@@ -53,8 +53,8 @@ async def ensure_roles(connection: Any, app_url: str | None) -> str:
         await _ensure_owner(connection, login)
     if app_login in (owner, login.name):
         raise MigrationError(
-            f"PORTAL_DATABASE_URL logs in as {app_login}, which is for migrations. Let the server use a login of its own, "
-            "portal_app, that can only read and call functions."
+            f"PORTAL_DATABASE_URL logs in as {app_login}, which is for migrations. Let the server use a login "
+            "of its own, portal_app, that can only read and call functions."
         )
     as_login = f"LOGIN PASSWORD '{scram_verifier(app_password)}'" if app_login == "portal_app" and app_password else ""
     await _ensure_role(connection, login, "portal_app", as_login or "NOLOGIN")

@@ -21,7 +21,7 @@ from typing import NoReturn
 from urllib.parse import SplitResult, urlsplit
 
 from portal.db.embedded import EmbeddedPostgres
-from portal.devtools.seeds import ACCOUNTS, DEMO_CLIENT_ID, DEMO_ORIGIN, PASSWORD
+from portal.devtools.seeds import ACCOUNTS, DEMO_CLIENT_ID, DEMO_CLIENT_SECRET, DEMO_ORIGIN, PASSWORD
 from portal.settings import Settings, SettingsError, load_settings
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -69,7 +69,7 @@ def main() -> None:
 
 
 def _place(demo_url: str) -> SplitResult:
-    """Read DEMO_URL. The demo client is registered for 127.0.0.1, any port (RFC 8252 section 7.3)."""
+    """Read DEMO_URL: on 127.0.0.1, which is another site than localhost, so that cookies are really tried."""
     parts = urlsplit(demo_url)
     try:
         usable = parts.scheme == "http" and parts.hostname == "127.0.0.1" and bool(parts.port) and not parts.path
@@ -90,7 +90,8 @@ def _demo_app(settings: Settings, environment: Mapping[str, str], place: SplitRe
         _give_up(f"The demo app is not at {DEMO_APP}: run this in a checkout of the repository.")
     # An app has no business with the portal's settings, least of all with its keys.
     own = {name: value for name, value in environment.items() if not name.startswith("PORTAL_")}
-    own |= {"DEMO_ISSUER": settings.url, "DEMO_URL": place.geturl(), "DEMO_CLIENT_ID": DEMO_CLIENT_ID}
+    own |= {"DEMO_ISSUER": settings.url, "DEMO_URL": place.geturl()}
+    own |= {"DEMO_CLIENT_ID": DEMO_CLIENT_ID, "DEMO_CLIENT_SECRET": DEMO_CLIENT_SECRET}
     # It calls the portal on this machine, which no proxy can reach.
     own |= {"NO_PROXY": "*", "no_proxy": "*"}
     command = (sys.executable, str(DEMO_APP), *(("--reload",) if reload else ()))

@@ -1,13 +1,15 @@
 """What a development portal starts with: accounts to log in with, and the demo app. Only with PORTAL_DEV=1.
 
-The password stands in the README: nothing of this may ever exist outside development.
+The password and the secret stand here for everybody: nothing of this may ever exist outside development.
 """
+
+import os
 
 from portal.accounts.provisioning import provision_user
 from portal.authn import AuthnClient
 from portal.db.engine import Database
 from portal.methods.password.hashing import PASSWORDS
-from portal.oidc.clients import RegisteredClient, create_client, find_client
+from portal.oidc.clients import RegisteredClient, create_client, delete_client, find_client
 from portal.settings import Settings
 from portal.web.logging import get_logger
 
@@ -16,6 +18,7 @@ PASSWORD = "correct-horse-battery"  # noqa: S105 - public on purpose, and refuse
 ACCOUNTS = (("alice@example.com", "Alice Example"), ("dana@example.com", "Dana Example"))
 
 DEMO_CLIENT_ID = "demo-app"
+DEMO_CLIENT_SECRET = "demo-app-secret-for-development-only"  # noqa: S105 - likewise
 DEMO_ORIGIN = "http://127.0.0.1:8001"  # another site than localhost, so that cookies are really tried
 
 ACTOR = {"actor_id": "development seeds"}
@@ -37,19 +40,27 @@ async def seed(settings: Settings, database: Database) -> None:
             made = await PASSWORDS.hash(PASSWORD)
             await provision_user(database, NAMESPACE, email, password_hash=made, name=name, verified=True, actor=ACTOR)
             log.info("account_seeded", email=email)
-    if await find_client(database, NAMESPACE, DEMO_CLIENT_ID) is None:
+    await _seed_demo_app(database, os.environ.get("DEMO_URL", DEMO_ORIGIN).rstrip("/"))
+
+
+async def _seed_demo_app(database: Database, origin: str) -> None:
+    """Register the demo app at `origin`, anew where it has moved to another port."""
+    known = await find_client(database, NAMESPACE, DEMO_CLIENT_ID)
+    if known is not None and f"{origin}/callback" not in known.redirect_uris:
+        await delete_client(database, NAMESPACE, DEMO_CLIENT_ID, ACTOR)
+        known = None
+    if known is None:
         registered = await create_client(
             database,
             NAMESPACE,
             name="Demo app",
             client_id=DEMO_CLIENT_ID,
-            # Public: no secret to ship, and its port on 127.0.0.1 may differ (RFC 8252 section 7.3), as in tests.
-            public=True,
-            redirect_uris=[f"{DEMO_ORIGIN}/callback"],
-            post_logout_redirect_uris=[f"{DEMO_ORIGIN}/"],
+            client_secret=DEMO_CLIENT_SECRET,
+            redirect_uris=[f"{origin}/callback"],
+            post_logout_redirect_uris=[f"{origin}/"],
             # A third-party app on purpose: the consent page is part of what there is to see.
             first_party=False,
-            initiate_login_uri=f"{DEMO_ORIGIN}/login",
+            initiate_login_uri=f"{origin}/login",
             actor=ACTOR,
         )
         if not isinstance(registered, RegisteredClient):

@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 from portal.crypto.sealing import CannotOpen, Sealer
-from portal.db.engine import Querier
+from portal.db.engine import DatabaseUnavailable, Querier
 from portal.mail.message import open_mail
 from portal.mail.senders import DELIVERY_TIMEOUT, Delivery, Refused, Sender, Sent, TryAgain
 from portal.web.logging import get_logger
@@ -15,6 +15,7 @@ CHANNEL = "portal_outbox"  # what `authn._enqueue` notifies
 BATCH_SIZE = 8  # mails at a time, side by side: a mail server seldom allows more connections from one place
 # Longer than the slowest mail and its report: a mail that is still under way must not be handed to another worker.
 LEASE = timedelta(seconds=DELIVERY_TIMEOUT * 4)
+REPORT_AGAIN_AFTER = (0.2, 1.0, 3.0, 5.0)  # seconds; an embedded database restarts in less, a fail-over in about that
 
 log = get_logger("portal.mail")
 
@@ -45,7 +46,11 @@ async def deliver_due_mail(database: Querier, sealer: Sealer, sender: Sender) ->
     if not sender.ready:
         return 0
     taken = await database.fetch("select * from authn.take_outbox($1, $2)", BATCH_SIZE, LEASE)
-    await asyncio.gather(*(_deliver(database, sealer, sender, row) for row in taken))
+    # One that fails must not end the others: cut off between the server's answer and the report, they would go twice.
+    outcomes = await asyncio.gather(*(_deliver(database, sealer, sender, row) for row in taken), return_exceptions=True)
+    for outcome in outcomes:
+        if isinstance(outcome, BaseException):
+            raise outcome
     return len(taken)
 
 
@@ -71,14 +76,26 @@ async def _deliver(database: Querier, sealer: Sealer, sender: Sender, row: Any) 
             reason=delivery.reason,
             final=isinstance(delivery, Refused),
         )
-    await database.fetchval(
-        "select authn.finish_outbox($1, $2, $3, $4, $5)",
+    await _report(
+        database,
         row["id"],
         row["attempts"],
         None if isinstance(delivery, Sent) else delivery.reason,
         isinstance(delivery, Refused),
         sender.keeps_payload,
     )
+
+
+async def _report(database: Querier, *facts: Any) -> None:
+    """Report on a mail, through a short outage of the database too: a sent one that nobody notes is sent again."""
+    for pause in REPORT_AGAIN_AFTER:
+        try:
+            await database.fetchval("select authn.finish_outbox($1, $2, $3, $4, $5)", *facts)
+        except DatabaseUnavailable:
+            await asyncio.sleep(pause)
+        else:
+            return
+    await database.fetchval("select authn.finish_outbox($1, $2, $3, $4, $5)", *facts)
 
 
 async def _send(sealer: Sealer, sender: Sender, payload: str) -> Delivery:

@@ -60,6 +60,13 @@ def data_dir() -> Iterator[Path]:
         yield folder
 
 
+@pytest.fixture(scope="module")
+def server() -> Iterator[EmbeddedPostgres]:
+    """A running server for the tests that only look."""
+    with temporary_data_dir() as folder, quick(folder) as running:
+        yield running
+
+
 def quick(data_dir: Path) -> EmbeddedPostgres:
     return EmbeddedPostgres(data_dir, {"fsync": "off"})
 
@@ -97,41 +104,39 @@ def answers(url: str) -> bool:
         return False
 
 
-def test_each_role_logs_in_and_only_the_superuser_is_one(data_dir: Path) -> None:
-    with quick(data_dir) as server:
-        assert current_user(server.app_url) == "portal_app"
-        assert current_user(server.owner_url) == "portal_owner"
-        assert current_user(server.superuser_url) == "postgres"
-        unbound = fetch(
-            server.superuser_url,
-            "SELECT rolname FROM pg_roles WHERE rolname LIKE 'portal%' AND (rolsuper OR rolbypassrls)",
-        )
-        assert unbound == []
+def test_each_role_logs_in_and_only_the_superuser_is_one(server: EmbeddedPostgres) -> None:
+    assert current_user(server.app_url) == "portal_app"
+    assert current_user(server.owner_url) == "portal_owner"
+    assert current_user(server.superuser_url) == "postgres"
+    unbound = fetch(
+        server.superuser_url,
+        "SELECT rolname FROM pg_roles WHERE rolname LIKE 'portal%' AND (rolsuper OR rolbypassrls)",
+    )
+    assert unbound == []
 
 
-def test_the_owner_may_hand_functions_over_but_does_not_inherit_what_portal_system_sees(data_dir: Path) -> None:
-    with quick(data_dir) as server:
-        row = fetch(
-            server.superuser_url,
-            "SELECT pg_has_role('portal_owner', 'portal_system', 'MEMBER') AS member, "
-            "pg_has_role('portal_owner', 'portal_system', 'USAGE') AS inherits",
-        )[0]
-        assert (row["member"], row["inherits"]) == (True, False)
+def test_the_owner_may_hand_functions_over_but_does_not_inherit_what_portal_system_sees(
+    server: EmbeddedPostgres,
+) -> None:
+    row = fetch(
+        server.superuser_url,
+        "SELECT pg_has_role('portal_owner', 'portal_system', 'MEMBER') AS member, "
+        "pg_has_role('portal_owner', 'portal_system', 'USAGE') AS inherits",
+    )[0]
+    assert (row["member"], row["inherits"]) == (True, False)
 
 
-def test_a_wrong_password_is_refused_even_to_who_can_reach_the_socket(data_dir: Path) -> None:
-    with quick(data_dir) as server:
-        url = server.app_url.replace(server.cluster.passwords.app, "0" * 64)
-        with pytest.raises(asyncpg.InvalidPasswordError):
-            current_user(url)
+def test_a_wrong_password_is_refused_even_to_who_can_reach_the_socket(server: EmbeddedPostgres) -> None:
+    url = server.app_url.replace(server.cluster.passwords.app, "0" * 64)
+    with pytest.raises(asyncpg.InvalidPasswordError):
+        current_user(url)
 
 
-def test_nothing_listens_on_a_port_and_nobody_else_enters_the_folders(data_dir: Path) -> None:
-    with quick(data_dir) as server:
-        assert fetch(server.superuser_url, "SHOW listen_addresses")[0]["listen_addresses"] == ""
-        for folder in (server.cluster.home, server.cluster.data, server.cluster.socket_folder):
-            assert stat.S_IMODE(folder.stat().st_mode) == 0o700
-        assert stat.S_IMODE((server.cluster.home / "passwords.json").stat().st_mode) == 0o600
+def test_nothing_listens_on_a_port_and_nobody_else_enters_the_folders(server: EmbeddedPostgres) -> None:
+    assert fetch(server.superuser_url, "SHOW listen_addresses")[0]["listen_addresses"] == ""
+    for folder in (server.cluster.home, server.cluster.data, server.cluster.socket_folder):
+        assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    assert stat.S_IMODE((server.cluster.home / "passwords.json").stat().st_mode) == 0o600
 
 
 def test_the_portals_own_database_is_durable_and_compares_text_alike_everywhere(data_dir: Path) -> None:
@@ -144,11 +149,10 @@ def test_the_portals_own_database_is_durable_and_compares_text_alike_everywhere(
         assert dict(row) == {"fsync": "on", "encoding": "UTF8", "folded": "äö", "by_code_point": True}
 
 
-def test_the_server_never_runs_as_root(data_dir: Path) -> None:
-    with quick(data_dir) as server:
-        owner = Path(f"/proc/{postmaster_of(server)}").stat().st_uid
-        assert owner != 0
-        assert owner == (os.geteuid() or server.cluster.data.stat().st_uid)
+def test_the_server_never_runs_as_root(server: EmbeddedPostgres) -> None:
+    owner = Path(f"/proc/{postmaster_of(server)}").stat().st_uid
+    assert owner != 0
+    assert owner == (os.geteuid() or server.cluster.data.stat().st_uid)
 
 
 def test_a_folder_that_the_servers_account_cannot_enter_is_left_as_it_is() -> None:
@@ -328,9 +332,8 @@ def test_data_of_a_version_that_is_not_here_says_which_one_is_missing(data_dir: 
         quick(data_dir).start()
 
 
-def test_the_terminals_interrupt_does_not_reach_the_server(data_dir: Path) -> None:
-    with quick(data_dir) as server:
-        assert os.getsid(postmaster_of(server)) != os.getsid(0)
+def test_the_terminals_interrupt_does_not_reach_the_server(server: EmbeddedPostgres) -> None:
+    assert os.getsid(postmaster_of(server)) != os.getsid(0)
 
 
 def test_a_socket_without_a_server_behind_it_is_away(data_dir: Path) -> None:

@@ -19,14 +19,14 @@ def test_a_person_ends_one_session_and_then_all_others(zoe: Person, somebody: So
 
     zoe.open(DEVICES)
     assert "Safari on iPhone" in zoe.page.text
-    assert zoe.page.text.count("Firefox on Linux") == 3
+    assert zoe.page.texts.count("Firefox on Linux") == 3
     assert zoe.page.text.count("This device") == 1
     assert len([form for form in zoe.page.forms if form.action == END]) == 3
 
     [phone_session] = [
         form.fields["session"]
         for form in zoe.page.forms
-        if form.action == END and "iPhone" in form.buttons[0]["aria-label"]
+        if form.action == END and "iPhone" in form.buttons[0].text
     ]
     zoe.post(END, {"session": phone_session})
     assert zoe.path == DEVICES

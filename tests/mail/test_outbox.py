@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
@@ -32,6 +32,7 @@ class MailServer:
     arrived: list[tuple[float, str]] = field(default_factory=list)
     answer: str = "250 OK"
     delay: float = 0.0
+    before_answer: Callable[[], None] = lambda: None
 
     @property
     def sender(self) -> SmtpSender:
@@ -39,6 +40,7 @@ class MailServer:
 
     async def handle_DATA(self, _server: SMTP, _session: Session, envelope: Envelope) -> str:  # noqa: N802
         await asyncio.sleep(self.delay)
+        await asyncio.to_thread(self.before_answer)
         if self.answer.startswith("250"):
             self.arrived += [(time.monotonic(), address) for address in envelope.rcpt_tos]
         return self.answer
@@ -177,3 +179,20 @@ async def test_slow_mail_servers_are_used_side_by_side(owner: Any, pool: Databas
     started = time.monotonic()
     assert await deliver_due_mail(pool, SEALER, mail_server.sender) == 8
     assert time.monotonic() - started < 3.5  # one after the other they take four seconds
+
+
+async def test_a_mail_is_not_sent_twice_because_the_database_went_away_meanwhile(
+    owner: Any, pool: Database, mail_server: MailServer, database: TestDatabase
+) -> None:
+    def lose_every_connection() -> None:
+        execute(
+            database.superuser_url,
+            "select pg_terminate_backend(pid) from pg_stat_activity "
+            "where datname = current_database() and pid <> pg_backend_pid()",
+        )
+
+    await enqueue(owner)
+    mail_server.before_answer = lose_every_connection
+    assert await deliver_due_mail(pool, SEALER, mail_server.sender) == 1
+    assert len(mail_server.arrived) == 1
+    assert (await read_outbox_state(pool)).waiting == 0

@@ -20,6 +20,7 @@ def told_on_a_page(response: object) -> str:
     return reference[1]
 
 
+@pytest.mark.asvs("10.4.1")
 @pytest.mark.adversarial("A1")
 @pytest.mark.parametrize("variant", VARIANTS)
 async def test_a_variant_of_the_redirect_uri_ends_on_a_page(

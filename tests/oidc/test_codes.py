@@ -20,6 +20,7 @@ async def code_for(app: App, browser: Browser, **changes: str | None) -> str:
     return answer(await browser.open(app.url(**changes)))["code"]
 
 
+@pytest.mark.asvs("10.4.2")
 async def test_a_code_can_be_used_once(world: World, app: App, alice: Browser) -> None:
     code = await code_for(app, alice)
     tokens = (await app.redeem(code)).json()
@@ -48,6 +49,7 @@ async def test_a_failed_redemption_uses_the_code_up(app: App, alice: Browser) ->
     assert_refused(await app.redeem(code))
 
 
+@pytest.mark.asvs("10.4.2")
 @pytest.mark.adversarial("B2")
 async def test_of_thirty_redemptions_at_once_one_succeeds_and_its_tokens_end(
     world: World, app: App, alice: Browser
@@ -76,6 +78,7 @@ async def test_a_code_is_for_the_app_that_it_was_given_to(world: World, app: App
     assert (await app.redeem(code)).status_code == 200
 
 
+@pytest.mark.asvs("10.4.3")
 @pytest.mark.adversarial("B3")
 async def test_a_code_lives_for_a_minute(world: World, app: App, alice: Browser) -> None:
     on_time, late = await code_for(app, alice), await code_for(app, alice)

@@ -15,6 +15,7 @@ async def test_a_first_party_app_is_not_asked_for(app: App, alice: Browser) -> N
     assert answer(await alice.open(app.url()))["code"]
 
 
+@pytest.mark.asvs("10.7.2")
 async def test_the_page_says_which_app_wants_what_of_whom(stranger: App, alice: Browser) -> None:
     page = await alice.open(stranger.url(scope="openid email"))
     assert page.status_code == 200
@@ -70,6 +71,19 @@ async def test_prompt_consent_asks_for_everything_again(app: App, stranger: App,
     assert hidden_fields(page.text)["scope"] == "openid profile email"
     assert answer(await alice.decide(page, "allow"))["code"]
     assert (await alice.open(app.url(prompt="consent"))).status_code == 200
+
+
+@pytest.mark.asvs("10.7.1")
+async def test_a_native_app_is_asked_for_every_time(world: World, alice: Browser) -> None:
+    # Any program on the device can listen on a loopback port and say that it is the app that was allowed before.
+    loopback = "http://127.0.0.1/callback"
+    native = await world.app("Native", first_party=False, public=True, redirect_uris=[loopback])
+    url = native.url(redirect_uri="http://127.0.0.1:51004/callback")
+    allowed = await alice.decide(await alice.open(url), "allow")
+    assert allowed.headers["location"].startswith("http://127.0.0.1:51004/callback?code=")
+    assert hidden_fields((await alice.open(url)).text)["scope"] == "openid profile email"
+    silent = await alice.http.get(native.url(redirect_uri="http://127.0.0.1:51004/callback", prompt="none"))
+    assert "error=consent_required" in silent.headers["location"]
 
 
 async def test_a_decision_that_is_none_allows_nothing(stranger: App, alice: Browser) -> None:

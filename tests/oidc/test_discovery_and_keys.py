@@ -29,6 +29,7 @@ async def test_every_address_in_the_metadata_is_there(world: World) -> None:
                 assert (await world.http.get(address)).status_code not in (404, 500)
 
 
+@pytest.mark.asvs("10.6.1")
 async def test_the_metadata_promises_no_more_than_there_is(world: World) -> None:
     metadata = (await world.http.get("/.well-known/openid-configuration")).json()
     assert metadata["response_types_supported"] == ["code"]
@@ -98,6 +99,7 @@ async def test_each_namespace_has_keys_of_its_own(world: World) -> None:
     assert (await keys.published("default")).signing_kid != (await keys.published("start-up")).signing_kid
 
 
+@pytest.mark.asvs("9.1.1", "9.1.2", "9.1.3")
 @pytest.mark.adversarial("J1", "J2", "J3", "J6")
 async def test_only_an_id_token_of_ours_is_a_hint(world: World, app: App, alice: Browser) -> None:
     token = (await app.redeem(await code_for(app, alice))).json()["id_token"]

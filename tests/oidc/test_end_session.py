@@ -77,6 +77,7 @@ async def test_a_token_that_has_expired_is_fine(world: World, app: App, alice: B
     assert response.headers["location"] == AFTER
 
 
+@pytest.mark.asvs("10.6.2")
 @pytest.mark.adversarial("L3")
 async def test_a_bare_link_only_asks(app: App, alice: Browser) -> None:
     for url in (

@@ -8,6 +8,7 @@ from tests.oidc.test_codes import assert_refused, code_for
 pytestmark = pytest.mark.adversarial("B4")
 
 
+@pytest.mark.asvs("10.4.6")
 @pytest.mark.parametrize("public", [True, False])
 async def test_every_app_needs_a_challenge(world: World, alice: Browser, public: bool) -> None:
     app = await world.app("Needs PKCE", public=public)
@@ -37,6 +38,7 @@ async def test_the_verifier_must_be_the_right_one(world: World, alice: Browser, 
     assert (await app.redeem(await code_for(app, alice))).status_code == 200
 
 
+@pytest.mark.asvs("10.4.6")
 async def test_a_plain_challenge_is_refused_by_name_and_by_default(app: App, alice: Browser) -> None:
     # A left-out method means plain (RFC 7636 section 4.3), and Authlib as it comes takes it.
     for method in ("plain", None, "s256", "S512"):

@@ -51,6 +51,7 @@ VARIANTS = [
 ]
 
 
+@pytest.mark.asvs("10.4.1")
 @pytest.mark.adversarial("A1")
 @pytest.mark.parametrize("variant", VARIANTS)
 @pytest.mark.parametrize("application_type", ["web", "native"])

@@ -26,10 +26,10 @@ def demo_app(portal_server: PortalServer) -> Iterator[str]:
 
 
 @contextlib.contextmanager
-def running_demo_app(portal: PortalServer) -> Iterator[str]:
-    """Run the demo app against a portal and give its address."""
-    url = f"http://127.0.0.1:{free_port()}"
-    settings = {"DEMO_ISSUER": portal.url, "DEMO_CLIENT_ID": register(portal, url), "DEMO_URL": url}
+def running_demo_app(portal: PortalServer, registration: dict[str, str] | None = None) -> Iterator[str]:
+    """Run the demo app against a portal and give its address; `registration` is an earlier one."""
+    settings = registration or register(portal, f"http://127.0.0.1:{free_port()}")
+    url = settings["DEMO_URL"]
     process = subprocess.Popen(
         [sys.executable, "examples/demo_app/main.py"], cwd=ROOT, env=os.environ | settings, stdin=subprocess.DEVNULL
     )
@@ -48,18 +48,17 @@ def running_demo_app(portal: PortalServer) -> Iterator[str]:
         process.wait(10)
 
 
-def register(portal: PortalServer, url: str) -> str:
-    """Register the demo app as `make run` does, with an address of its own, and return its client id."""
+def register(portal: PortalServer, url: str) -> dict[str, str]:
+    """Register the demo app as `make run` does, with an address of its own, and return its settings."""
     assert portal.database is not None
     app_url = portal.database.app_url
 
-    async def work() -> str:
+    async def work() -> RegisteredClient:
         database = Database(app_url, pool_size=1)
         registered = await create_client(
             database,
             "default",
             name="Demo app",
-            public=True,
             redirect_uris=[f"{url}/callback"],
             post_logout_redirect_uris=[f"{url}/"],
             first_party=False,
@@ -67,6 +66,12 @@ def register(portal: PortalServer, url: str) -> str:
         )
         await database.close()
         assert isinstance(registered, RegisteredClient), registered
-        return registered.client.client_id
+        return registered
 
-    return run_now(work)
+    made = run_now(work)
+    return {
+        "DEMO_ISSUER": portal.url,
+        "DEMO_URL": url,
+        "DEMO_CLIENT_ID": made.client.client_id,
+        "DEMO_CLIENT_SECRET": made.client_secret or "",
+    }

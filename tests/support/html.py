@@ -10,13 +10,21 @@ UNSEEN = frozenset({"script", "style", "template", "title"})
 
 
 @dataclass
+class HtmlButton:
+    """A button with everything it says, also what is only read aloud."""
+
+    attributes: dict[str, str]
+    text: str = ""
+
+
+@dataclass
 class HtmlForm:
     """A form with what it would send if nothing were typed."""
 
     action: str
     method: str
     fields: dict[str, str] = field(default_factory=dict)
-    buttons: list[dict[str, str]] = field(default_factory=list)
+    buttons: list[HtmlButton] = field(default_factory=list)
 
 
 @dataclass
@@ -74,7 +82,7 @@ class HtmlPage(HTMLParser):
         elif tag == "input" and self.forms and "name" in attributes:
             self._add_input(attributes)
         elif tag == "button" and self.forms:
-            self.forms[-1].buttons.append(attributes)
+            self.forms[-1].buttons.append(HtmlButton(attributes))
 
     def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.handle_starttag(tag, attrs)
@@ -99,6 +107,9 @@ class HtmlPage(HTMLParser):
         self.texts.append(data.strip())
         if "h1" in self._open:
             self.heading = f"{self.heading} {data.strip()}".strip()
+        if "button" in self._open and self.forms and self.forms[-1].buttons:
+            button = self.forms[-1].buttons[-1]
+            button.text = f"{button.text} {data.strip()}".strip()
         if "a" in self._open:
             words, href = self.links[-1]
             self.links[-1] = (f"{words} {data.strip()}".strip(), href)
@@ -106,6 +117,6 @@ class HtmlPage(HTMLParser):
     def _add_input(self, attributes: dict[str, str]) -> None:
         kind = attributes.get("type", "text")
         if kind in ("submit", "button"):
-            self.forms[-1].buttons.append(attributes)
+            self.forms[-1].buttons.append(HtmlButton(attributes))
         elif kind not in ("checkbox", "radio") or "checked" in attributes:
             self.forms[-1].fields[attributes["name"]] = attributes.get("value", "on" if kind == "checkbox" else "")

@@ -59,8 +59,11 @@ def open_cluster(data_dir: Path) -> Cluster:
     return Cluster(home, home / "data", _socket_folder(home, account), account, _passwords(home, account))
 
 
-def initialise(cluster: Cluster, binaries: Binaries) -> None:
-    """Make the data folder unless it exists; a half-made one of an interrupted start is made again."""
+def initialise(cluster: Cluster, binaries: Binaries, extra: dict[str, str]) -> None:
+    """Make the data folder unless it exists; a half-made one of an interrupted start is made again.
+
+    `extra` are the settings that the server will get; without fsync nothing is synced here, either.
+    """
     if cluster.data.exists():
         return
     draft = cluster.home / "data.new"
@@ -79,6 +82,7 @@ def initialise(cluster: Cluster, binaries: Binaries) -> None:
             f"--pwfile={password_file}",
             "--encoding=UTF8",
             "--data-checksums",
+            *(["--no-sync"] if extra.get("fsync") == "off" else []),
             *(builtin if binaries.major >= BUILTIN_LOCALE_SINCE else ["--locale=C.UTF-8"]),
         ],
         cwd=cluster.home,

@@ -159,7 +159,7 @@ class EmbeddedPostgres:
         while (liveness := ask(cluster.socket_folder)) != "ready":
             if liveness == "away":
                 binaries = find_binaries(cluster.account, cluster.data)
-                initialise(cluster, binaries)
+                initialise(cluster, binaries, self._settings)
                 self._process = launch(cluster, binaries, self._settings)
                 return
             if time.monotonic() > deadline:

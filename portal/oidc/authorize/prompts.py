@@ -48,9 +48,15 @@ def next_interaction(situation: Situation) -> Interaction | RedirectError | None
 def scopes_to_ask(situation: Situation) -> tuple[str, ...]:
     """Return what the consent page asks for: what is new, or all of it where the app wants to ask again."""
     scopes = allowed_scopes(situation.parameters, situation.client)
-    if "consent" in asked_prompts(situation.parameters):
+    if "consent" in asked_prompts(situation.parameters) or not _is_surely_the_app(situation):
         return scopes
     return tuple(scope for scope in scopes if scope not in situation.granted_scopes)
+
+
+def _is_surely_the_app(situation: Situation) -> bool:
+    # RFC 8252 section 8.6: any program on a device can listen on a loopback port or claim a scheme, and so pass for a
+    # public app that a person allowed before. An https address or a secret tells it apart.
+    return not situation.client.public or situation.parameters["redirect_uri"].startswith("https://")
 
 
 def _login_needed(situation: Situation, prompts: frozenset[str]) -> Interaction | None:

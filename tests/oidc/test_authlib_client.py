@@ -1,11 +1,9 @@
-"""Client libraries as they are published log in over a real connection, unchanged."""
+"""Authlib's own client logs in over a real connection, unchanged; other languages are in tests/interop."""
 
 import asyncio
-import json
 import socket
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -20,9 +18,6 @@ from portal.oidc.clients import RegisteredClient, create_client
 from portal.settings import load_settings
 from tests.oidc.people_and_apps import CALLBACK, PASSWORD
 from tests.support.database import TestDatabase
-from tests.support.node import npm_install, run_node
-
-OPENID_CLIENT = Path(__file__).parent / "openid_client"
 
 
 @dataclass
@@ -72,27 +67,6 @@ async def server(module_database: TestDatabase, tmp_path_factory: pytest.TempPat
         running.should_exit = True
         await serving
         await database.close()
-
-
-@pytest.mark.parametrize("public", [False, True])
-async def test_openid_client_logs_in_unchanged(server: Server, public: bool) -> None:
-    await asyncio.to_thread(npm_install, OPENID_CLIENT)
-    client_id, client_secret = await server.app(
-        public=public, **({} if public else {"token_endpoint_auth_method": "client_secret_post"})
-    )
-
-    async def run(**step: Any) -> Any:
-        told = {"issuer": server.issuer, "clientId": client_id, "clientSecret": client_secret, "callback": CALLBACK}
-        environment = {"LOGIN": json.dumps({**told, **step})}
-        printed = await asyncio.to_thread(run_node, "login.mjs", folder=OPENID_CLIENT, environment=environment)
-        return json.loads(printed)
-
-    begun = await run(step="begin")
-    came = await server.send_browser(begun["url"])
-    found = await run(step="finish", came=came, remembered=begun["remembered"])
-    assert found["claims"]["email"] == "alice@example.com"
-    assert found["claims"]["iss"] == server.issuer
-    assert found["userinfo"]["sub"] == found["claims"]["sub"]
 
 
 async def test_authlibs_client_logs_in_unchanged(server: Server) -> None:
