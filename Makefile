@@ -23,7 +23,7 @@ PIP := $(PY) -m pip --disable-pip-version-check --no-input
 INSTALL = mkdir -p "$$HOME" && $(PIP) install --quiet --require-hashes --only-binary :all:
 INSTALL_PORTAL = $(PIP) install --quiet --no-deps --no-build-isolation --editable .
 
-.PHONY: help run dev venv test check screenshots format lock clean
+.PHONY: help run dev venv test check screenshots bench format lock clean
 
 help: ## list these commands
 	@sed -n 's/^\([a-z-]*\):.*## /\1@/p' $(MAKEFILE_LIST) | awk -F@ '{ printf "  make %-12s %s\n", $$1, $$2 }'
@@ -49,6 +49,9 @@ check: $(TEST_STAMP) ## check style, types, import directions and templates
 screenshots: $(TEST_STAMP) ## photograph every page into docs/screenshots
 	@browser=$$($(PY) -m tests.support.find_browser) && PORTAL_TEST_BROWSER="$$browser" exec $(PY) -m tests.screenshots
 
+bench: $(TEST_STAMP) ## measure the portal beside its peers; ARGS="--quick" takes a minute
+	@exec $(PY) -m benchmarks $(ARGS)
+
 format: $(TEST_STAMP) ## bring the Python files into shape
 	$(PY) -m ruff check --fix .
 	$(PY) -m ruff format .
@@ -56,6 +59,7 @@ format: $(TEST_STAMP) ## bring the Python files into shape
 lock: ## resolve requirements/*.in anew, exact versions and hashes (needs uv)
 	uv pip compile $(LOCK_OPTIONS) requirements/run.in --output-file requirements/run.txt
 	uv pip compile $(LOCK_OPTIONS) requirements/test.in --constraint requirements/run.txt --output-file requirements/test.txt
+	uv pip compile $(LOCK_OPTIONS) requirements/bench.in --output-file requirements/bench.txt
 
 LOCK_OPTIONS := --universal --python-version 3.11 --generate-hashes --only-binary :all: --no-annotate --upgrade \
 	--custom-compile-command "make lock"

@@ -17,7 +17,6 @@ if __name__ == "__main__":
         port=place.port or 80,
         reload=reload,
         reload_dirs=[str(Path(__file__).parent)] if reload else None,
-        reload_includes=["*.html", "*.css"] if reload else None,
         log_level="warning",
         access_log=False,  # its lines would carry the code that the portal sends
         server_header=False,

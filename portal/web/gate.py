@@ -66,8 +66,8 @@ class Gate:
             await send(message)
 
         try:
+            refusal = await self._refusal(scope, facts)
             with bind_request(facts["context"].request_id, facts["namespace"].name):
-                refusal = await self._refusal(scope, facts)
                 if refusal:
                     await last_resort(*refusal)(scope, receive, answer)
                 else:

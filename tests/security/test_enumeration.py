@@ -1,0 +1,167 @@
+"""Nobody learns from an answer, or from what it costs, whether an address has an account (adversarial H1, H2, U5).
+
+Known and unknown addresses of one length: the same status, bytes, headers and cookies, hashes, statements and rows.
+"""
+
+from typing import Any
+
+import httpx
+import pytest
+
+from portal.accounts.provisioning import Provisioned, provision_user
+from portal.db.engine import Database
+from portal.methods.password.hashing import PASSWORDS
+from tests.support.database import run_now
+from tests.support.person import PASSWORD
+from tests.support.server import an_address
+from tests.support.statements import CountedPortal, Work, shape_of
+
+KNOWN, UNKNOWN = "alice@example.com", "adele@example.com"
+DISABLED, WITHOUT_PASSWORD, UNPROVEN = "agnes@example.com", "april@example.com", "aiden@example.com"
+OTHERS = [
+    pytest.param(UNKNOWN, id="unknown"),
+    pytest.param(DISABLED, id="disabled"),
+    pytest.param(WITHOUT_PASSWORD, id="without_password"),
+    pytest.param(UNPROVEN, id="unproven"),
+]
+
+pytestmark = [pytest.mark.asvs("6.3.8"), pytest.mark.adversarial("H1", "H2")]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def accounts(counted: CountedPortal) -> None:
+    """One account of each kind; what no account has is the unknown address."""
+
+    async def work() -> None:
+        database = Database(counted.database.app_url, pool_size=1)
+        password_hash = await PASSWORDS.hash(PASSWORD)
+        for email in (KNOWN, DISABLED, UNPROVEN):
+            made = await provision_user(
+                database, "default", email, password_hash=password_hash, verified=email != UNPROVEN
+            )
+            assert isinstance(made, Provisioned)
+        await provision_user(database, "default", WITHOUT_PASSWORD, verified=True)
+        await database.close()
+
+    run_now(work)
+    counted.sql(f"update authn.users set disabled_at = now() where email = '{DISABLED}'")
+
+
+@pytest.fixture(autouse=True)
+def fresh_budgets(counted: CountedPortal) -> None:
+    """Each test begins as if nobody had tried anything today."""
+    counted.sql("delete from authn.login_attempts", "delete from authn.verifications")
+
+
+class Stranger:
+    """A browser that has never been here, and writes down what every step looked like and cost."""
+
+    def __init__(self, portal: CountedPortal, email: str) -> None:
+        self.portal, self.email = portal, email
+        self.flow = ""
+        self.seen: list[dict[str, Any]] = []
+        self.cost: list[Work] = []
+        self.http = httpx.Client(
+            base_url=portal.url,
+            headers={"origin": portal.url, "accept-encoding": "identity", "x-forwarded-for": an_address()},
+            timeout=30,
+        )
+
+    def get(self, path: str, **query: str) -> httpx.Response:
+        return self._send("GET", path, params={**query, **self._flow_field})
+
+    def post(self, path: str, **fields: str) -> httpx.Response:
+        return self._send("POST", path, data={**fields, **self._flow_field})
+
+    @property
+    def _flow_field(self) -> dict[str, str]:
+        return {"flow": self.flow} if self.flow else {}
+
+    def _send(self, method: str, path: str, **content: Any) -> httpx.Response:
+        response, work = self.portal.work_of(lambda: self.http.request(method, path, **content))
+        self.seen.append({"step": f"{method} {path}", **shape_of(response, self.email, self.email.replace("@", "%40"))})
+        self.cost.append(work)
+        if response.has_redirect_location:
+            self.flow = response.url.join(response.headers["location"]).params.get("flow", self.flow)
+        return response
+
+
+def identify(stranger: Stranger) -> None:
+    stranger.get("/login")
+    assert stranger.post("/login", email=stranger.email).status_code == 303
+    stranger.get("/login")
+
+
+def fail_to_log_in(stranger: Stranger) -> None:
+    identify(stranger)
+    for tries in range(7):
+        answer = stranger.post("/login/password", email=stranger.email, password="a wrong guess")
+        assert answer.status_code == (422 if tries < 5 else 429)
+    stranger.get("/login")
+
+
+def fail_to_log_in_at_once(stranger: Stranger) -> None:
+    assert stranger.post("/login/password", email=stranger.email, password="a wrong guess").status_code == 422
+
+
+def fail_to_sign_up(stranger: Stranger) -> None:
+    stranger.get("/signup")
+    assert stranger.post("/signup", email=stranger.email, new_password="a password of mine").status_code == 303
+    stranger.get("/signup/verify")
+    stranger.get("/signup/status")
+    assert stranger.post("/signup/resend").status_code == 429
+    for _ in range(6):
+        assert stranger.post("/signup/verify", code="000000").status_code == 422
+    stranger.get("/signup/verify")
+    stranger.portal.sql("update authn.verifications set created_at = created_at - interval '1 minute'")
+    assert stranger.post("/signup/resend").status_code == 303
+    stranger.get("/signup/verify")
+    stranger.post("/signup/verify", code="000000")
+
+
+def correct_the_address(stranger: Stranger) -> None:
+    own = stranger.email
+    stranger.email = "typed-by-mistake@example.com"
+    stranger.post("/signup", email=stranger.email, new_password="a password of mine")
+    stranger.email = own
+    stranger.get("/signup/verify", change="1")
+    assert stranger.post("/signup/resend", email=own).status_code == 303
+    stranger.get("/signup/verify")
+    stranger.post("/signup/verify", code="000000")
+
+
+@pytest.mark.parametrize("other", OTHERS)
+@pytest.mark.parametrize("journey", [identify, fail_to_log_in, fail_to_log_in_at_once, fail_to_sign_up, correct_the_address])
+def test_no_answer_and_no_work_tells_whether_an_address_has_an_account(
+    counted: CountedPortal, journey: Any, other: str
+) -> None:
+    known, stranger = Stranger(counted, KNOWN), Stranger(counted, other)
+    journey(known)
+    journey(stranger)
+    assert known.seen == stranger.seen
+    assert known.cost == stranger.cost
+    assert any(work.statements for work in known.cost), "nothing was counted"
+
+
+def test_the_comparison_sees_a_difference_where_there_is_one(counted: CountedPortal) -> None:
+    right, wrong = Stranger(counted, KNOWN), Stranger(counted, KNOWN)
+    assert right.post("/login/password", email=KNOWN, password=PASSWORD).status_code == 303
+    wrong.post("/login/password", email=KNOWN, password="a wrong guess")
+    assert right.seen != wrong.seen
+    assert right.cost != wrong.cost
+
+
+def test_every_password_that_is_checked_costs_exactly_one_hash(counted: CountedPortal) -> None:
+    for email in (KNOWN, UNKNOWN, DISABLED, WITHOUT_PASSWORD):
+        stranger = Stranger(counted, email)
+        stranger.post("/login/password", email=email, password="a wrong guess")
+        stranger.post("/signup", email=email, new_password="a password of mine")
+        assert [work.hashes for work in stranger.cost] == [1, 1], email
+
+
+def test_a_sign_up_sends_one_mail_whoever_it_is_and_only_the_mail_tells(counted: CountedPortal) -> None:
+    for email in (KNOWN, UNKNOWN, DISABLED, WITHOUT_PASSWORD):
+        stranger = Stranger(counted, email)
+        stranger.post("/signup", email=email, new_password="a password of mine")
+        assert stranger.cost[0].rows["outbox"] == 1, email
+        assert stranger.cost[0].rows["users"] == 0, email

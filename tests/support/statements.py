@@ -1,0 +1,138 @@
+"""What an answer costs: the portal inside the test's own process, with its hashes, statements and rows counted.
+
+`same work for known and unknown addresses` cannot be seen from outside; times would be the other way, and they lie.
+"""
+
+import asyncio
+import re
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import httpx
+import uvicorn
+from sqlalchemy import event
+
+from portal.app import create_app
+from portal.db.engine import Database
+from portal.methods.password.hashing import PASSWORDS
+from portal.settings import load_settings
+from portal.web.logging import _request
+from tests.support.database import TestDatabase, execute, fetch
+from tests.support.server import SECRET_KEY, free_port
+
+WITHIN = 30.0  # seconds to start and to stop
+ROWS = ("outbox", "verifications", "login_flows", "login_attempts", "audit_events", "sessions", "users")
+
+
+@dataclass(frozen=True)
+class Work:
+    """What one request made the portal do."""
+
+    hashes: int
+    statements: tuple[str, ...]
+    rows: dict[str, int]  # how many more, by table
+
+
+@dataclass
+class CountedPortal:
+    """A portal whose work is counted. One request at a time, please."""
+
+    url: str
+    database: TestDatabase
+    _statements: dict[str, list[str]] = field(default_factory=dict)
+
+    def note(self, record: Any) -> None:
+        """Keep a statement with the request that ran it; asyncpg calls back in the request's own context."""
+        request_id, _namespace = _request.get()
+        if request_id:
+            self._statements.setdefault(request_id, []).append(" ".join(record.query.split()))
+
+    def work_of(self, send: Any) -> tuple[httpx.Response, Work]:
+        """Send one request by calling `send` and return the answer with its work."""
+        hashes, rows = PASSWORDS.work_done, self._count_rows()
+        response: httpx.Response = send()
+        after = self._count_rows()
+        return response, Work(
+            PASSWORDS.work_done - hashes,
+            tuple(self._statements.get(response.headers["x-request-id"], ())),
+            {table: after[table] - rows[table] for table in ROWS},
+        )
+
+    def sql(self, *statements: str) -> None:
+        """Change its database as the superuser."""
+        execute(self.database.superuser_url, *statements)
+
+    def rows(self, query: str, *arguments: object) -> list[dict[str, Any]]:
+        """Look into its database as the superuser."""
+        return [dict(row) for row in fetch(self.database.superuser_url, query, *arguments)]
+
+    def _count_rows(self) -> dict[str, int]:
+        columns = ", ".join(f"(select count(*) from authn.{table}) as {table}" for table in ROWS)
+        return {name: int(count) for name, count in self.rows(f"select {columns}")[0].items()}
+
+
+@contextmanager
+def counted_portal(database: TestDatabase, data_dir: Path) -> Iterator[CountedPortal]:
+    """Serve the real application from a thread of this process. No mail leaves: there is nowhere to send it to."""
+    port = free_port()
+    portal = CountedPortal(f"http://localhost:{port}", database)
+    settings = load_settings(
+        {
+            "PORTAL_URL": portal.url,
+            "PORTAL_DATABASE_URL": database.app_url,
+            "PORTAL_SECRET_KEY": SECRET_KEY,
+            "PORTAL_DATA_DIR": str(data_dir),
+            "PORTAL_TRUSTED_PROXIES": "127.0.0.0/8,::1",
+        }
+    )
+    pool = Database(database.app_url)
+    event.listen(pool._engine.sync_engine, "connect", lambda adapted, _record: _listen(adapted, portal))
+    config = uvicorn.Config(
+        create_app(settings, pool), host="127.0.0.1", port=port, log_config=None, access_log=False, lifespan="on"
+    )
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=lambda: asyncio.run(server.serve()), name="counted portal", daemon=True)
+    thread.start()
+    started = threading.Event()
+    for _ in range(int(WITHIN / 0.05)):
+        if server.started or not thread.is_alive():
+            break
+        started.wait(0.05)
+    assert server.started, "the portal did not start"
+    try:
+        yield portal
+    finally:
+        server.should_exit = True
+        thread.join(WITHIN)
+
+
+def _listen(adapted: Any, portal: CountedPortal) -> None:
+    connection: asyncpg.Connection[asyncpg.Record] = adapted.driver_connection
+    connection.add_query_logger(portal.note)
+
+
+def shape_of(response: httpx.Response, *secrets: str) -> dict[str, Any]:
+    """Return everything of an answer that a stranger could compare, with what must differ taken out of it.
+
+    Taken out: date, request id, flow ids, the values of new cookies, and the `secrets` (the address that was typed). Seconds
+    that are counted down are taken out too: they tell when one asked, not about whom.
+    """
+    headers = [
+        (name, _masked(value, secrets))
+        for name, value in response.headers.multi_items()
+        if name not in ("date", "x-request-id", "retry-after")
+    ]
+    body = re.sub(r'data-seconds="\d+"|\d:\d\d</span>|<code>[0-9a-f]{16}</code>', "", _masked(response.text, secrets))
+    return {"status": response.status_code, "headers": headers, "body": body}
+
+
+def _masked(text: str, secrets: tuple[str, ...]) -> str:
+    for secret in secrets:
+        text = text.replace(secret, "<masked>")
+    text = re.sub(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "<flow>", text)
+    return re.sub(r"(portal_\w+)=[^;]{10,}", r"\1=<value>", text)
