@@ -55,9 +55,9 @@ class DevelopmentRun:
             given |= {"cwd": ROOT, "env": self.environment, "start_new_session": True}
             self.process = subprocess.Popen([sys.executable, "-m", "portal.devtools.run"], **(given | options))
 
-    def wait_until_ready(self) -> None:
+    def wait_until_ready(self, within: float = READY_WITHIN) -> None:
         """Return when it has said what to open."""
-        deadline = time.monotonic() + READY_WITHIN
+        deadline = time.monotonic() + within
         while READY_SIGN not in self.said():
             assert self.process is not None
             assert self.process.poll() is None, f"it ended:\n{self.said()}"
