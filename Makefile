@@ -13,6 +13,9 @@ PYTHON ?= $(shell for candidate in python3 python3.14 python3.13 python3.12 pyth
 checksum = $(shell cat $(1) | cksum | tr ' ' '-')
 RUN_STAMP := .venv/.run-$(call checksum,requirements/run.txt pyproject.toml)
 TEST_STAMP := .venv/.test-$(call checksum,requirements/test.txt pyproject.toml)
+# The peers of `make bench` have a virtual environment of their own: they want other versions of what we use.
+BENCH_VENV := .cache/bench/venv
+BENCH_STAMP := $(BENCH_VENV)/.installed-$(call checksum,requirements/bench.txt)
 
 # Some accounts have no home folder that they may write to; pip, npm and browsers want one.
 ifneq ($(shell test -d "$$HOME" && test -w "$$HOME" && echo writable),writable)
@@ -23,10 +26,10 @@ PIP := $(PY) -m pip --disable-pip-version-check --no-input
 INSTALL = mkdir -p "$$HOME" && $(PIP) install --quiet --require-hashes --only-binary :all:
 INSTALL_PORTAL = $(PIP) install --quiet --no-deps --no-build-isolation --editable .
 
-.PHONY: help run dev venv test check screenshots bench format lock clean
+.PHONY: help run dev venv test test-pg15 test-pgbouncer test-tls check screenshots bench format lock clean
 
 help: ## list these commands
-	@sed -n 's/^\([a-z-]*\):.*## /\1@/p' $(MAKEFILE_LIST) | awk -F@ '{ printf "  make %-12s %s\n", $$1, $$2 }'
+	@sed -n 's/^\([a-z0-9-]*\):.*## /\1@/p' $(MAKEFILE_LIST) | awk -F@ '{ printf "  make %-15s %s\n", $$1, $$2 }'
 
 run: $(RUN_STAMP) ## start portal, database, development inbox and demo app; Ctrl-C stops them all
 	@PORTAL_DEV=1 PORTAL_DATA_DIR="$${PORTAL_DATA_DIR:-.data}" exec $(PY) -m portal.devtools.run
@@ -39,6 +42,18 @@ venv: $(RUN_STAMP) ## only make .venv, with the portal command in .venv/bin
 test: $(TEST_STAMP) ## run every test, against a real PostgreSQL and a real browser; ARGS="-k code" runs some
 	@browser=$$($(PY) -m tests.support.find_browser) && PORTAL_TEST_BROWSER="$$browser" exec $(PY) -m pytest $(ARGS)
 
+# What a deployment stands on: the SQL, the SDK, the provider and the journeys of people without a browser of their own.
+DEPLOYED := tests/sql tests/authn tests/oidc tests/flows tests/deployment --ignore=tests/flows/test_in_a_browser.py
+
+test-pg15: $(TEST_STAMP) ## the same on the system's PostgreSQL 15, owned by an ordinary login (needs postgresql-15)
+	@exec $(PY) -m tests.support.private_cluster $(PY) -m pytest $(DEPLOYED) $(ARGS)
+
+test-pgbouncer: $(TEST_STAMP) ## the same through PgBouncer in transaction mode (needs pgbouncer, too)
+	@exec $(PY) -m tests.support.private_cluster --pooled $(PY) -m pytest $(DEPLOYED) $(ARGS)
+
+test-tls: $(TEST_STAMP) ## two portals behind HAProxy with TLS: forged headers, kills, ten restarts (needs haproxy)
+	@exec $(PY) -m pytest tests/deployment/behind_haproxy $(ARGS)
+
 check: $(TEST_STAMP) ## check style, types, import directions and templates
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
@@ -49,8 +64,8 @@ check: $(TEST_STAMP) ## check style, types, import directions and templates
 screenshots: $(TEST_STAMP) ## photograph every page into docs/screenshots
 	@browser=$$($(PY) -m tests.support.find_browser) && PORTAL_TEST_BROWSER="$$browser" exec $(PY) -m tests.screenshots
 
-bench: $(TEST_STAMP) ## measure the portal beside its peers; ARGS="--quick" takes a minute
-	@exec $(PY) -m benchmarks $(ARGS)
+bench: $(TEST_STAMP) $(BENCH_STAMP) ## measure the portal beside its peers; ONLY=login_page measures one goal, QUICK=1 takes a minute
+	@exec $(PY) -m benchmarks $(if $(ONLY),--only $(ONLY)) $(if $(QUICK),--quick) $(ARGS)
 
 format: $(TEST_STAMP) ## bring the Python files into shape
 	$(PY) -m ruff check --fix .
@@ -84,3 +99,10 @@ $(TEST_STAMP): | .venv/bin/python
 	@$(INSTALL) -r requirements/test.txt
 	@$(INSTALL_PORTAL)
 	@rm -f .venv/.run-* .venv/.test-* && touch $(RUN_STAMP) $@
+
+$(BENCH_STAMP): | .venv/bin/python
+	@echo "Installing requirements/bench.txt"
+	@$(PY) -m venv --clear $(BENCH_VENV) && mkdir -p "$$HOME"
+	@$(BENCH_VENV)/bin/python -m pip --disable-pip-version-check --no-input install --quiet --require-hashes \
+		--only-binary :all: -r requirements/bench.txt
+	@touch $@

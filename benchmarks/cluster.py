@@ -21,8 +21,6 @@ class DatabaseServer:
 
     superuser_url: str
     app_url: str
-    owner_url: str
-    socket_folder: Path
     postmaster: int
 
     async def create_database(self, name: str) -> str:
@@ -40,15 +38,12 @@ class DatabaseServer:
 @contextlib.asynccontextmanager
 async def database_server() -> AsyncIterator[DatabaseServer]:
     """Start a server with the portal's database, migrated; nothing is left of it afterwards."""
-    folder = Path(tempfile.mkdtemp(prefix="portal-bench-"))
-    folder.chmod(0o711)
+    folder = _make_data_dir()
     try:
         with EmbeddedPostgres(folder) as server:
             await migrate(server.owner_url, server.app_url)
             postmaster = int((server.cluster.data / "postmaster.pid").read_text().split("\n", 1)[0])
-            yield DatabaseServer(
-                server.superuser_url, server.app_url, server.owner_url, server.cluster.socket_folder, postmaster
-            )
+            yield DatabaseServer(server.superuser_url, server.app_url, postmaster)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -61,3 +56,9 @@ async def execute(url: str, *statements: str, arguments: Sequence[object] = ()) 
             await connection.execute(statement, *arguments)
     finally:
         await connection.close()
+
+
+def _make_data_dir() -> Path:
+    folder = Path(tempfile.mkdtemp(prefix="portal-bench-"))
+    folder.chmod(0o711)  # root's server runs under another account, which must be able to pass
+    return folder

@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from urllib.parse import parse_qs, quote, urlsplit, urlunsplit
 
 SOCKET = ".s.PGSQL.5432"
 GONE_WITHIN = 2.0  # seconds
@@ -41,16 +42,19 @@ class Counts:
 class CountingProxy:
     """A socket folder that stands in for the server's. Made by `counting_proxy`."""
 
-    def __init__(self, folder: Path, server_folder: Path) -> None:
+    def __init__(self, folder: Path, server_url: str) -> None:
         self.folder = folder
         self.counts = Counts()
-        self._server_folder = server_folder
+        self._server = urlsplit(server_url)
         self._carriers: set[asyncio.Task[None]] = set()
 
     def url(self, direct: str) -> str:
-        """Return the address that leads through here instead of straight to the server's socket folder."""
-        assert str(self._server_folder) in direct, direct
-        return direct.replace(str(self._server_folder), str(self.folder))
+        """Return the address that leads through here: the login and database of `direct` in our own folder."""
+        parts = urlsplit(direct)
+        login = parts.netloc.rpartition("@")[0]
+        return urlunsplit(
+            parts._replace(netloc=f"{login}@", query=f"host={quote(str(self.folder), safe='/')}&port=5432")
+        )
 
     async def count(
         self,
@@ -79,12 +83,18 @@ class CountingProxy:
         assert task is not None
         self._carriers.add(task)
         task.add_done_callback(self._carriers.discard)
-        server_reader, server_writer = await asyncio.open_unix_connection(str(self._server_folder / SOCKET))
+        server_reader, server_writer = await self._connect()
         # The first message of a client has no type byte.
         await asyncio.gather(
             self._carry(reader, server_writer, self._asked, skip_first=True),
             self._carry(server_reader, writer, self._answered, skip_first=False),
         )
+
+    async def _connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        folder = parse_qs(self._server.query).get("host", [""])[0]
+        if folder:
+            return await asyncio.open_unix_connection(str(Path(folder) / SOCKET))
+        return await asyncio.open_connection(self._server.hostname, self._server.port or 5432)
 
     async def close(self) -> None:
         """Wait for the connections whose ends have gone, and end what is still carried."""
@@ -137,10 +147,10 @@ class CountingProxy:
 
 
 @asynccontextmanager
-async def counting_proxy(server_folder: Path) -> AsyncIterator[CountingProxy]:
-    """Listen in a folder of its own for as long as the block runs."""
+async def counting_proxy(server_url: str) -> AsyncIterator[CountingProxy]:
+    """Listen in a folder of its own, in front of the server of that address, for as long as the block runs."""
     with tempfile.TemporaryDirectory(prefix="portal-count-") as folder:
-        proxy = CountingProxy(Path(folder), server_folder)
+        proxy = CountingProxy(Path(folder), server_url)
         server = await asyncio.start_unix_server(proxy.handle, str(proxy.folder / SOCKET))
         try:
             yield proxy

@@ -8,7 +8,7 @@ from benchmarks.contenders.allauth import LOGIN_PAGE, SESSION_CHECK, SIGNED_IN_P
 from benchmarks.contenders.contender import Contender
 from benchmarks.contenders.node import BETTER_AUTH_SESSION_CHECK, make_better_auth
 from benchmarks.contenders.portal import PASSWORD, PortalUnderTest, make_portal
-from benchmarks.counting_proxy import Counts, CountingProxy, counting_proxy
+from benchmarks.counting_proxy import CountingProxy, Counts, counting_proxy
 from benchmarks.http_client import Connection, Operation, expecting, request
 from benchmarks.stage import Peer, Stage
 
@@ -53,7 +53,7 @@ async def counts_of_better_auth(stage: Stage) -> PeerCounts:
 
 async def _count_portal(stage: Stage) -> PortalCounts:
     original = await stage.portal()
-    async with counting_proxy(stage.server.socket_folder) as proxy:
+    async with counting_proxy(stage.server.app_url) as proxy:
         # It stands in for the first one: the same address and keys, so that cookies and the app work here too.
         stand_in = make_portal(stage.server, url=original.origin, database_url=proxy.url(stage.server.app_url))
         async with _started(stage, stand_in.contender) as connection:
@@ -96,7 +96,7 @@ async def _count_operations(
 
 async def _count_allauth(stage: Stage) -> PeerCounts:
     peer = await stage.allauth()
-    async with counting_proxy(stage.server.socket_folder) as proxy:
+    async with counting_proxy(stage.server.app_url) as proxy:
         stand_in = make_allauth(stage.server, proxy.url(peer.database_url))
         async with _started(stage, stand_in) as connection:
             return PeerCounts(
@@ -108,7 +108,7 @@ async def _count_allauth(stage: Stage) -> PeerCounts:
 
 async def _count_better_auth(stage: Stage) -> PeerCounts:
     peer: Peer = await stage.better_auth()
-    async with counting_proxy(stage.server.socket_folder) as proxy:
+    async with counting_proxy(stage.server.app_url) as proxy:
         stand_in = make_better_auth(stage.server, proxy.url(peer.database_url))
         async with _started(stage, stand_in) as connection:
             return PeerCounts(await _count_get(proxy, connection, stand_in, BETTER_AUTH_SESSION_CHECK, peer.cookie))

@@ -1,6 +1,6 @@
 """Interleaved measurement: every contender has its turn in every round, so that what disturbs one disturbs all.
 
-Compared are medians over the rounds. A ratio of two such medians carries over to other machines; a number alone does not.
+Compared are medians over the rounds. A ratio of two of them carries over to other machines; a number alone does not.
 """
 
 from collections.abc import Callable, Sequence

@@ -77,7 +77,8 @@ class Report:
             [
                 _table(["goal", "work", "measured", "aim", "result"], goals),
                 _table(
-                    ["work", "contender", "CPU µs", "per second", "p50 ms", "p99 ms", "statements / round trips"], figures
+                    ["work", "contender", "CPU µs", "per second", "p50 ms", "p99 ms", "statements / round trips"],
+                    figures,
                 ),
             ]
         )

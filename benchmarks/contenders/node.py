@@ -80,9 +80,7 @@ async def log_in_to_oidc_provider(contender: Contender, authorize_path: str) -> 
 def _make(name: str, script: str, environment: dict[str, str]) -> Contender:
     port = free_port()
     command = [str(WHEEL / "bin" / "node"), script]
-    return Contender(
-        name, command, {"BENCH_PORT": str(port), "NODE_ENV": "production", **environment}, FOLDER, port
-    )
+    return Contender(name, command, {"BENCH_PORT": str(port), "NODE_ENV": "production", **environment}, FOLDER, port)
 
 
 def _for_node(database_url: str) -> str:

@@ -8,28 +8,30 @@ from statistics import median
 from benchmarks.contenders.bare import Loops
 from benchmarks.contenders.portal import PortalUnderTest, make_portal
 from benchmarks.counts import counts_of_portal
-from benchmarks.http_client import Connection, Load, expecting, run_load
-from benchmarks.measure import QUICK
+from benchmarks.http_client import Connection, Load, Operation, expecting, run_load
+from benchmarks.measure import Figure
 from benchmarks.report import Report
 from benchmarks.stage import Stage
 
-ALONE = 25  # logins, and bare hashes, in one turn of one after the other
+ALONE = 8  # logins one after the other, then as many bare hashes, and so on
+ALONE_TURNS = 5  # of each in one round
 STORM_CONNECTIONS = 16
-STORM_SECONDS = 2.5  # of one turn
+STORM_TURN = 0.6  # seconds
+STORM_TURNS = 2  # in one round
 
 
 async def login(stage: Stage, report: Report) -> None:
     """Goal 4: what a login takes beside its hash, one at a time."""
     portal, loops, counts = await stage.portal(), await stage.loops(), await counts_of_portal(stage)
-    logins, hashes, operation = Load(), Load(), portal.logins()
-    for _ in range(stage.pace.rounds):
-        load = await run_load(portal.contender.port, operation, count=ALONE, connections=1)
-        logins.latencies += load.latencies
-        hashes.latencies += await loops.run("argon2", ALONE)
-    report.times("login, one at a time", portal.contender.name, logins.quantile(0.5), logins.quantile(0.99))
-    report.times("argon2id, one at a time", "bare argon2id", hashes.quantile(0.5), hashes.quantile(0.99))
-    beside = (median(logins.latencies) - median(hashes.latencies)) * 1000
-    report.at_most("4", "login: p50 beside the hash", beside, 2, " ms")
+    logins, hashes, operation = Figure("portal"), Figure("bare argon2id"), portal.logins()
+    beside = []
+    for _ in range(stage.pace.rounds * ALONE_TURNS):
+        load = await _logins(portal, operation, logins, count=ALONE, connections=1)
+        hashed = await _hashes(loops, hashes, count=ALONE, threads=1)
+        beside.append(median(load.latencies) - median(hashed.latencies))
+    report.figure("login, one at a time", logins, counts.login)
+    report.figure("argon2id, one at a time", hashes)
+    report.at_most("4", "login: p50 beside the hash", median(beside) * 1000, 2, " ms")
     report.at_most("4", "login: round trips and commits", counts.login.round_trips, 2)
     report.at_most("4", "login from a page with a flow: round trips", counts.login_with_flow.round_trips, 2)
     report.at_most("4", "login: transactions open while it hashes", counts.login.open_transactions, 0)
@@ -37,33 +39,13 @@ async def login(stage: Stage, report: Report) -> None:
 
 async def login_rate(stage: Stage, report: Report) -> None:
     """Goal 5: logins a second, beside what argon2id alone allows on as many cores."""
-    loops, cores = await stage.loops(), os.cpu_count() or 1
-    await _login_rate(stage, report, await stage.portal(), loops, 1)
+    await _login_rate(stage, report, await stage.portal(), 1)
+    cores = os.cpu_count() or 1
     if cores > 1:
         portal = make_portal(stage.server, workers=cores)
         await stage.start(portal.contender)
-        await _login_rate(stage, report, portal, loops, cores)
+        await _login_rate(stage, report, portal, cores)
         stage.stop(portal.contender)
-
-
-async def _login_rate(stage: Stage, report: Report, portal: PortalUnderTest, loops: Loops, workers: int) -> None:
-    operation, port = portal.logins(), portal.contender.port
-    logins, hashes, latencies = [], [], Load()
-    await run_load(port, operation, count=STORM_CONNECTIONS, connections=STORM_CONNECTIONS)
-    warm_up = await run_load(port, operation, count=2 * STORM_CONNECTIONS, connections=STORM_CONNECTIONS)
-    count = max(2 * STORM_CONNECTIONS, int(warm_up.rate * STORM_SECONDS / (2 if stage.pace is QUICK else 1)))
-    for _ in range(min(stage.pace.rounds, 4)):
-        load = await run_load(port, operation, count=count, connections=STORM_CONNECTIONS)
-        latencies.latencies += load.latencies
-        logins.append(load.rate)
-        started = time.perf_counter()
-        await loops.run("argon2", count, workers)
-        hashes.append(count / (time.perf_counter() - started))
-    name = f"{workers} worker{'s' if workers > 1 else ''}"
-    rate, limit = median(logins), median(hashes)
-    report.times(f"logins, {STORM_CONNECTIONS} at a time", f"portal, {name}", *_quantiles(latencies), rate)
-    report.times("argon2id", f"bare, {workers} thread{'s' if workers > 1 else ''}", *[1000 * workers / limit] * 2, limit)
-    report.at_least("5", f"logins per second, {name}: share of bare argon2id", rate / limit, 0.8)
 
 
 async def login_storm(stage: Stage, report: Report) -> None:
@@ -86,6 +68,40 @@ async def login_storm(stage: Stage, report: Report) -> None:
     report.times("signed-in page in a login storm", "portal", *_quantiles(pages))
     report.at_most("6", "signed-in page in a login storm: p50", pages.quantile(0.5), 8, " ms")
     report.at_most("6", "signed-in page in a login storm: p99", pages.quantile(0.99), 40, " ms")
+
+
+async def _login_rate(stage: Stage, report: Report, portal: PortalUnderTest, workers: int) -> None:
+    loops, operation = await stage.loops(), portal.logins()
+    name = f"{workers} worker{'s' if workers > 1 else ''}"
+    logins, hashes = Figure(f"portal, {name}"), Figure(f"bare argon2id, {workers} at a time")
+    warm_up = Figure("")
+    for _ in range(2):
+        await _logins(portal, operation, warm_up, count=2 * STORM_CONNECTIONS, connections=STORM_CONNECTIONS)
+    count = max(2 * STORM_CONNECTIONS, int(warm_up.rate * STORM_TURN))
+    for _ in range(stage.pace.rounds * STORM_TURNS):
+        await _logins(portal, operation, logins, count=count, connections=STORM_CONNECTIONS)
+        await _hashes(loops, hashes, count=count, threads=workers)
+    report.figure(f"logins, {STORM_CONNECTIONS} at a time", logins)
+    report.figure("argon2id", hashes)
+    report.at_least("5", f"logins per second, {name}: share of bare argon2id", logins.rate / hashes.rate, 0.8)
+    report.at_least("5", f"CPU of a login, {name}: share of the hash", hashes.cpu / logins.cpu, 0.8)
+
+
+async def _logins(
+    portal: PortalUnderTest, operation: Operation, figure: Figure, *, count: int, connections: int
+) -> Load:
+    before = portal.contender.cpu_seconds()
+    load = await run_load(portal.contender.port, operation, count=count, connections=connections)
+    figure.add(load, portal.contender.cpu_seconds() - before)
+    return load
+
+
+async def _hashes(loops: Loops, figure: Figure, *, count: int, threads: int) -> Load:
+    before, started = loops.cpu_seconds(), time.perf_counter()
+    latencies = await loops.run("argon2", count, threads)
+    load = Load(latencies, time.perf_counter() - started)
+    figure.add(load, loops.cpu_seconds() - before)
+    return load
 
 
 def _quantiles(load: Load) -> tuple[float, float]:

@@ -25,7 +25,7 @@ async def query(request: Request[Any, Any, Any]) -> dict[str, str]:
 
 
 async def _nothing(_connection: Any) -> None:
-    """asyncpg's own reset is a round trip of its own."""
+    """Do without asyncpg's own reset: it is a round trip."""
 
 
 @asynccontextmanager

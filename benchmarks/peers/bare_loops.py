@@ -19,18 +19,18 @@ async def main(database_url: str) -> None:
     connection = await asyncpg.connect(database_url)
     known = HASHER.hash("correct-horse-battery")
     loop = asyncio.get_running_loop()
+    pools: dict[int, ThreadPoolExecutor] = {}  # kept, or the CPU time of their threads would go with them
     while line := await loop.run_in_executor(None, sys.stdin.readline):
-        work, count, threads = line.split()
-        with ThreadPoolExecutor(int(threads)) as pool:
+        work, count, threads = line.split()[0], *map(int, line.split()[1:])
+        pool = pools.setdefault(threads, ThreadPoolExecutor(threads))
 
-            async def query() -> object:
-                return await connection.fetchrow("SELECT $1::text AS word, now()::text AS time", "ready")
+        async def query() -> object:
+            return await connection.fetchrow("SELECT $1::text AS word, now()::text AS time", "ready")
 
-            async def argon2(pool: ThreadPoolExecutor = pool) -> object:
-                return await loop.run_in_executor(pool, HASHER.verify, known, "correct-horse-battery")
+        async def argon2(pool: ThreadPoolExecutor = pool) -> object:
+            return await loop.run_in_executor(pool, HASHER.verify, known, "correct-horse-battery")
 
-            taken = await repeat({"query": query, "argon2": argon2}[work], int(count), int(threads))
-        print(*taken, flush=True)
+        print(*await repeat({"query": query, "argon2": argon2}[work], count, threads), flush=True)
 
 
 async def repeat(once: Callable[[], Awaitable[object]], count: int, at_once: int) -> list[float]:
