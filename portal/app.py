@@ -1,5 +1,6 @@
 """The only wiring place: settings in, ASGI application out."""
 
+import gc
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -7,19 +8,14 @@ from typing import Any, cast
 from urllib.parse import quote
 
 import asyncpg
-from litestar import Litestar, Response
-from litestar.connection import ASGIConnection
+from litestar import Litestar, Response, Router
 from litestar.exceptions import HTTPException
-from litestar.handlers import BaseRouteHandler
 from litestar.response import Redirect
-from litestar.types import ASGIApp
 
 from portal.crypto.sealing import Sealer
 from portal.db.engine import CONNECT_TIMEOUT, Database, DatabaseUnavailable
-from portal.devtools.gallery import ROUTER as GALLERY
-from portal.devtools.inbox import ROUTER as INBOX
 from portal.errors import Problem
-from portal.installed import METHODS, ROUTERS, jobs
+from portal.installed import LINK_KINDS, METHODS, ROUTERS, jobs
 from portal.jobs.worker import Connect, Listener, start_worker
 from portal.sessions.guards import LoginRequired, load_session
 from portal.settings import Settings, load_settings, read_or_make_secret_key
@@ -36,7 +32,7 @@ from portal.web.same_origin import require_same_origin
 from portal.web.templates import Templates
 
 
-def create_app(settings: Settings, database: Database | None = None) -> ASGIApp:
+def create_app(settings: Settings, database: Database | None = None) -> Gate:
     """Build the application.
 
     `database` is for callers that bring their own pool; otherwise one is made from PORTAL_DATABASE_URL.
@@ -49,16 +45,17 @@ def create_app(settings: Settings, database: Database | None = None) -> ASGIApp:
         templates=Templates(),
     )
     hosts = Hosts(database, settings)
-    development = (INBOX, GALLERY) if settings.dev else ()
+    development = _development_pages() if settings.dev else ()
 
     @asynccontextmanager
-    async def lifespan(app: Litestar) -> AsyncIterator[None]:
+    async def lifespan(_app: Litestar) -> AsyncIterator[None]:
         start_counting()
         worker = await start_worker(jobs(portal), _listening(settings))
+        gc.collect()
+        gc.freeze()  # what was made at start stays; walking it again and again would only lengthen the pauses
         try:
             yield
         finally:
-            app.state.draining = True
             await worker.stop()
             await database.close()
 
@@ -73,7 +70,7 @@ def create_app(settings: Settings, database: Database | None = None) -> ASGIApp:
             *development,
         ],
         request_class=PortalRequest,
-        guards=[_admit],
+        before_request=cast(Any, _admit),  # typed for any Request; ours is the one that request_class makes
         exception_handlers=EXCEPTION_HANDLERS,
         request_max_body_size=MAX_BODY_BYTES,
         openapi_config=None,
@@ -82,13 +79,20 @@ def create_app(settings: Settings, database: Database | None = None) -> ASGIApp:
     )
     app.state.portal = portal
     app.state.methods = METHODS
-    app.state.draining = False
+    app.state.link_kinds = {kind.outcome: kind for kind in LINK_KINDS}
     return Gate(app, find_namespace=hosts.find, fallback=hosts.default(), trusted=settings.trusted_proxies)
 
 
-def app_from_environment() -> ASGIApp:
+def app_from_environment() -> Gate:
     """Build the application from environment variables (for worker processes)."""
     return create_app(load_settings(os.environ))
+
+
+def _development_pages() -> tuple[Router, ...]:
+    from portal.devtools.gallery import ROUTER as GALLERY  # here: a deployment never loads them
+    from portal.devtools.inbox import ROUTER as INBOX
+
+    return (INBOX, GALLERY)
 
 
 def _database(settings: Settings) -> Database:
@@ -97,11 +101,13 @@ def _database(settings: Settings) -> Database:
     return Database(settings.database_url, statement_cache=settings.database_statement_cache)
 
 
-async def _admit(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
-    # One guard, and async: Litestar copies the handler for each, and runs synchronous ones in a thread.
-    refuse_during_outage(connection, handler)
-    require_same_origin(connection, handler)
-    await load_session(connection, handler)
+async def _admit(request: PortalRequest) -> None:
+    # Not as guards: Litestar copies the whole handler for each of those, which costs more than the checks. No handler
+    # or router may set a before_request of its own; tests/architecture looks.
+    handler = request.scope["route_handler"]
+    refuse_during_outage(request, handler)
+    require_same_origin(request, handler)
+    await load_session(request, handler)
 
 
 def _listening(settings: Settings) -> Connect | None:

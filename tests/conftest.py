@@ -3,6 +3,7 @@
 pytest_plugins = [
     "tests.support.database",
     "tests.support.server",
+    "tests.support.person",
     "tests.support.browser",
     "tests.support.demo_app",
 ]

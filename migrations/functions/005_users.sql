@@ -1,4 +1,4 @@
--- Users: made, looked up, changed, disabled and deleted.
+-- Users: made, looked up, changed and disabled. Deleting one is 017_erasure.sql.
 
 create or replace function authn._lock_enabled_user(p_user_id uuid, p_namespace text) returns void
 language plpgsql
@@ -39,6 +39,47 @@ $$;
 comment on function authn._raise_duplicate(text, text) is
     'Reports a duplicate without PostgreSQL''s DETAIL, which would print the hash or the address into the log.';
 
+create or replace function authn._refuse_proven_email(p_email text, p_user_id uuid, p_namespace text) returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    if exists (
+        select
+          from authn.identities i
+         where i.namespace = p_namespace
+           and i.kind = 'email'
+           and i.value = p_email
+           and i.verified_at is not null
+           and i.user_id is distinct from p_user_id
+    ) then
+        perform authn._raise_duplicate('email', 'identities_verified_key');
+    end if;
+end
+$$;
+comment on function authn._refuse_proven_email(text, uuid, text) is
+    'Raises 23505 when somebody else has proven the address: as a primary address, too, it is theirs.';
+
+create or replace function authn._mirror_email(p_user_id uuid, p_namespace text) returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    insert into authn.identities as i (namespace, user_id, kind, value, verified_at)
+    select u.namespace, u.id, 'email', u.email, u.email_verified_at
+      from authn.users u
+     where u.namespace = p_namespace and u.id = p_user_id and u.email is not null
+    on conflict (namespace, user_id, kind, value) do update
+       set verified_at = excluded.verified_at
+     where i.verified_at is distinct from excluded.verified_at;
+exception when unique_violation then
+    perform authn._raise_duplicate('email', 'identities_verified_key');
+end
+$$;
+comment on function authn._mirror_email(uuid, text) is
+    'Brings the identities of a user in step with their primary address, also where that was written past the functions. '
+    'Raises 23505 when the address counts as proven and somebody else has proven it before.';
+
 create or replace function authn.create_user(
     p_email text, p_password_hash text default null, p_namespace text default 'default'
 ) returns uuid
@@ -54,6 +95,7 @@ begin
     if p_password_hash is not null then
         perform authn._check_hash(p_password_hash, 'password_hash');
     end if;
+    perform authn._refuse_proven_email(v_email, null, p_namespace);
     insert into authn.users (namespace, email, password_hash)
     values (p_namespace, v_email, p_password_hash)
     on conflict do nothing
@@ -61,6 +103,7 @@ begin
     if v_user_id is null then
         perform authn._raise_duplicate('email', 'users_email_key');
     end if;
+    perform authn._mirror_email(v_user_id, p_namespace);
     perform authn._audit(
         'user_created', 'user', v_user_id::text, null, jsonb_build_object('email', v_email), p_namespace
     );
@@ -174,6 +217,7 @@ begin
        for no key update;
     v_found := found;
     if v_found then
+        perform authn._refuse_proven_email(v_email, p_user_id, p_namespace);
         begin
             update authn.users u
                set email = v_email, email_verified_at = null, updated_at = now()
@@ -181,6 +225,9 @@ begin
         exception when unique_violation then
             perform authn._raise_duplicate('email', 'users_email_key');
         end;
+        delete from authn.identities i
+         where i.namespace = p_namespace and i.user_id = p_user_id and i.kind = 'email' and i.value = v_old_email;
+        perform authn._mirror_email(p_user_id, p_namespace);
         -- A link that was mailed to the old address must not verify the new one.
         update authn.tokens t
            set used_at = now()
@@ -223,6 +270,9 @@ begin
         update authn.tokens t
            set used_at = now()
          where t.namespace = p_namespace and t.user_id = p_user_id and t.used_at is null;
+        update authn.refresh_token_families f
+           set ended_at = now(), ended_reason = 'user_disabled'
+         where f.namespace = p_namespace and f.user_id = p_user_id and f.ended_at is null;
         perform authn._audit(
             'user_disabled', 'user', p_user_id::text, null, jsonb_build_object('sessions_revoked', v_sessions),
             p_namespace
@@ -233,7 +283,8 @@ begin
 end
 $$;
 comment on function authn.disable_user(uuid, text) is
-    'Shuts a user out: revokes sessions and API keys and uses up tokens in the same transaction. False where already done.';
+    'Shuts a user out: revokes sessions, API keys and refresh tokens and uses up tokens in the same transaction. False '
+    'where already done.';
 
 create or replace function authn.enable_user(p_user_id uuid, p_namespace text default 'default') returns boolean
 language plpgsql
@@ -258,28 +309,6 @@ end
 $$;
 comment on function authn.enable_user(uuid, text) is
     'Lets a disabled user log in again. What disabling revoked stays revoked. False where the user was not disabled.';
-
-create or replace function authn.delete_user(p_user_id uuid, p_namespace text default 'default') returns boolean
-language plpgsql
-security definer
-set search_path = pg_catalog, pg_temp
-as $$
-declare
-    v_outer text := authn._enter(p_namespace);
-    v_deleted boolean;
-begin
-    perform authn._require(p_user_id is not null, 'user_id');
-    delete from authn.users u where u.namespace = p_namespace and u.id = p_user_id;
-    v_deleted := found;
-    if v_deleted then
-        perform authn._audit('user_deleted', 'user', p_user_id::text, null, null, p_namespace);
-    end if;
-    perform authn._leave(v_outer);
-    return v_deleted;
-end
-$$;
-comment on function authn.delete_user(uuid, text) is
-    'Deletes a user with everything that belongs to them. False where there is no such user.';
 
 create or replace function authn.get_credentials(p_email text, p_namespace text default 'default')
 returns table (user_id uuid, password_hash text, disabled_at timestamptz)
@@ -319,6 +348,11 @@ begin
      where u.namespace = p_namespace and u.id = p_user_id;
     v_changed := found;
     if v_changed then
+        -- What outlives sessions must not outlive the password that somebody else may have known.
+        update authn.refresh_token_families f
+           set ended_at = now(), ended_reason = 'password_updated'
+         where f.namespace = p_namespace and f.user_id = p_user_id and f.ended_at is null
+           and 'offline_access' = any (f.scopes);
         perform authn._audit('password_updated', 'user', p_user_id::text, null, null, p_namespace);
     end if;
     perform authn._leave(v_outer);
@@ -326,14 +360,15 @@ begin
 end
 $$;
 comment on function authn.update_password(uuid, text, text) is
-    'Replaces the password hash. False where there is no such user. Sessions are left to the caller.';
+    'Replaces the password hash and ends what apps hold for when the person is away (offline_access). False where there is '
+    'no such user. Sessions, and what ends with them, are left to the caller.';
 
 revoke all on function authn._lock_enabled_user(uuid, text), authn._raise_duplicate(text, text),
+    authn._refuse_proven_email(text, uuid, text), authn._mirror_email(uuid, text),
     authn.create_user(text, text, text), authn.get_user(uuid, text), authn.get_user_by_email(text, text),
     authn.list_users(text, integer, uuid), authn.update_email(uuid, text, text), authn.disable_user(uuid, text),
-    authn.enable_user(uuid, text), authn.delete_user(uuid, text), authn.get_credentials(text, text),
-    authn.update_password(uuid, text, text) from public;
+    authn.enable_user(uuid, text), authn.get_credentials(text, text), authn.update_password(uuid, text, text) from public;
 grant execute on function authn.create_user(text, text, text), authn.get_user(uuid, text),
     authn.get_user_by_email(text, text), authn.list_users(text, integer, uuid), authn.update_email(uuid, text, text),
-    authn.disable_user(uuid, text), authn.enable_user(uuid, text), authn.delete_user(uuid, text),
-    authn.get_credentials(text, text), authn.update_password(uuid, text, text) to portal_app;
+    authn.disable_user(uuid, text), authn.enable_user(uuid, text), authn.get_credentials(text, text),
+    authn.update_password(uuid, text, text) to portal_app;

@@ -131,6 +131,7 @@ begin
         update authn.users u
            set email_verified_at = now(), updated_at = now()
          where u.namespace = p_namespace and u.id = verify_email.user_id;
+        perform authn._mirror_email(user_id, p_namespace);
         perform authn._audit(
             'email_verified', 'user', user_id::text, null, jsonb_build_object('email', email), p_namespace
         );
@@ -140,7 +141,8 @@ begin
 end
 $$;
 comment on function authn.verify_email(text, text) is
-    'Uses an email_verify token up and marks the address as proven; returns the user, or no row as consume_token does.';
+    'Uses an email_verify token up and marks the address as proven; returns the user, or no row as consume_token does. '
+    'A unique violation, and the token kept, where somebody else has proven the same address before.';
 
 create or replace function authn.invalidate_tokens(p_user_id uuid, p_token_type text, p_namespace text default 'default')
 returns integer

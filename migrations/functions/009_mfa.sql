@@ -124,6 +124,46 @@ $$;
 comment on function authn.record_mfa_use(uuid, text) is
     'Notes that an authenticator was used just now. False where there is no such authenticator.';
 
+create or replace function authn.use_recovery_code(
+    p_mfa_id uuid, p_code_number integer, p_namespace text default 'default'
+) returns integer
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_outer text := authn._enter(p_namespace);
+    v_user_id uuid;
+    v_used integer;
+begin
+    perform authn._require(p_mfa_id is not null, 'mfa_id');
+    perform authn._require(p_code_number is not null, 'code_number');
+    if p_code_number not between 1 and 100 then
+        raise exception 'code_number must be between 1 and 100' using errcode = '22023';
+    end if;
+    -- Check and use are one UPDATE, as in consume_token; a call that waited for the row sees the list it has now.
+    update authn.mfa_secrets m
+       set used_codes = m.used_codes || p_code_number, last_used_at = now()
+     where m.id = p_mfa_id
+       and m.namespace = p_namespace
+       and m.mfa_type = 'recovery_codes'
+       and p_code_number <> all (m.used_codes)
+    returning m.user_id, cardinality(m.used_codes) into v_user_id, v_used;
+    if found then
+        perform authn._audit(
+            'mfa_used', 'mfa', p_mfa_id::text, null,
+            jsonb_build_object('user_id', v_user_id, 'mfa_type', 'recovery_codes', 'codes_used', v_used), p_namespace
+        );
+    end if;
+    perform authn._leave(v_outer);
+    return v_used;
+end
+$$;
+comment on function authn.use_recovery_code(uuid, integer, text) is
+    'Uses up one code of a set of recovery codes, by its number in the set (1 to 100), after the caller has verified it. '
+    'Returns how many codes of the set are used now, or NULL when this one was used before or there is no such set. Of any '
+    'number of calls at once for one code exactly one gets a number.';
+
 create or replace function authn.remove_mfa(p_mfa_id uuid, p_namespace text default 'default') returns boolean
 language plpgsql
 security definer
@@ -153,7 +193,7 @@ comment on function authn.remove_mfa(uuid, text) is
 
 revoke all on function authn.add_mfa(uuid, text, text, text, text), authn.get_mfa(uuid, text, text),
     authn.list_mfa(uuid, text), authn.has_mfa(uuid, text), authn.record_mfa_use(uuid, text),
-    authn.remove_mfa(uuid, text) from public;
+    authn.use_recovery_code(uuid, integer, text), authn.remove_mfa(uuid, text) from public;
 grant execute on function authn.add_mfa(uuid, text, text, text, text), authn.get_mfa(uuid, text, text),
     authn.list_mfa(uuid, text), authn.has_mfa(uuid, text), authn.record_mfa_use(uuid, text),
-    authn.remove_mfa(uuid, text) to portal_app;
+    authn.use_recovery_code(uuid, integer, text), authn.remove_mfa(uuid, text) to portal_app;

@@ -12,13 +12,26 @@ security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
+    -- More than anyone keeps an eye on; fewer than would fill the table through a stolen session.
+    c_keys_a_user constant integer := 50;
     v_outer text := authn._enter(p_namespace);
     v_key_id uuid;
     v_expires_at timestamptz := now() + p_expires_in;
 begin
     perform authn._check_hash(p_key_hash, 'key_hash');
     perform authn._check_label(p_name, 'name');
+    -- The lock on the user also puts creators at once in line: each counts what the one before it made.
     perform authn._lock_enabled_user(p_user_id, p_namespace);
+    if (
+        select count(*)
+          from authn.api_keys k
+         where k.namespace = p_namespace
+           and k.user_id = p_user_id
+           and k.revoked_at is null
+           and (k.expires_at is null or k.expires_at > now())
+    ) >= c_keys_a_user then
+        raise exception 'a user may have at most % API keys', c_keys_a_user using errcode = '54000';
+    end if;
     insert into authn.api_keys (namespace, user_id, key_hash, name, expires_at)
     values (p_namespace, p_user_id, p_key_hash, p_name, v_expires_at)
     on conflict do nothing
@@ -35,7 +48,8 @@ begin
 end
 $$;
 comment on function authn.create_api_key(uuid, text, text, interval, text) is
-    'Makes an API key and returns its id. Without p_expires_in it never expires. Refused for a disabled user.';
+    'Makes an API key and returns its id. Without p_expires_in it never expires. Refused for a disabled user (55000), and '
+    'when the user has 50 live keys (54000).';
 
 create or replace function authn.validate_api_key(p_key_hash text, p_namespace text default 'default')
 returns table (user_id uuid, key_id uuid, name text, expires_at timestamptz)

@@ -33,7 +33,8 @@ returns table (
     id uuid, own boolean, expired boolean, finished boolean, purpose text, reauthenticate boolean, return_to text,
     client_id text, app_name text, email text, user_id uuid, factors jsonb, remembered boolean, has_password boolean,
     proven_elsewhere boolean, created_at timestamptz, verification_id uuid, code_sent_at timestamptz,
-    code_attempts integer, code_expired boolean, code_used boolean
+    code_attempts integer, code_expired boolean, code_used boolean, proof_purpose text, approved boolean,
+    recovered boolean
 )
 language plpgsql
 security definer
@@ -58,14 +59,15 @@ begin
         -- Another browser learns the app's name, so that it can begin afresh, and nothing of the first one's state.
         return query select v_flow.id, false, v_flow.expires_at <= now(), v_flow.finished_at is not null, v_flow.purpose,
             false, null::text, v_flow.client_id, v_flow.app_name, null::text, null::uuid, '[]'::jsonb, false, false, false,
-            v_flow.created_at, null::uuid, null::timestamptz, 0, false, false;
+            v_flow.created_at, null::uuid, null::timestamptz, 0, false, false, null::text, false, false;
         return;
     end if;
     return query select v_flow.id, true, v_flow.expires_at <= now(), v_flow.finished_at is not null, v_flow.purpose,
         v_flow.reauthenticate, v_flow.return_to, v_flow.client_id, v_flow.app_name, v_flow.email, v_flow.user_id,
         v_flow.factors, v_flow.remembered, v_flow.new_password_hash is not null, v_flow.proven_elsewhere,
         v_flow.created_at, v_proof.id, v_proof.created_at, coalesce(v_proof.attempts, 0),
-        coalesce(v_proof.code_expires_at <= now(), false), v_proof.used_at is not null;
+        coalesce(v_proof.code_expires_at <= now(), false), v_proof.used_at is not null, v_proof.purpose,
+        v_proof.approved_at is not null, v_flow.recovered_at is not null;
 end
 $$;
 comment on function authn.get_login_flow(uuid, text, text) is
@@ -120,6 +122,14 @@ begin
     if p_login ->> 'attempt_id' is not null then
         perform authn._confirm_login_attempt((p_login ->> 'attempt_id')::bigint, p_namespace);
     end if;
+    if p_login ->> 'new_password_hash' is not null then
+        -- The same password under stronger parameters: nothing that its owner did, so no event; and never over a
+        -- password that was changed meanwhile.
+        perform authn._check_hash(p_login ->> 'new_password_hash', 'new_password_hash');
+        update authn.users u
+           set password_hash = p_login ->> 'new_password_hash'
+         where u.id = v_user_id and u.namespace = p_namespace and u.password_hash = p_login ->> 'old_password_hash';
+    end if;
     if v_flow_id is null and p_login -> 'session' is null then
         v_flow_id := authn.start_login_flow(p_login, p_namespace);
     elsif v_flow_id is not null then
@@ -155,7 +165,8 @@ end
 $$;
 comment on function authn.complete_login(jsonb, jsonb, text) is
     'Records a proven factor and, when p_login has a session, ends the flow with it: all in one commit. p_login: flow_id, '
-    'browser_digest, user_id, email, attempt_id, factors, remembered, session. Outcome: session, pending (another factor is '
+    'browser_digest, user_id, email, attempt_id, factors, remembered, session; old_password_hash and new_password_hash where '
+    'the same password was hashed anew. Outcome: session, pending (another factor is '
     'due) or gone (the flow was used, has expired, or belongs to another browser or user).';
 
 create or replace function authn._issue_session(
@@ -167,6 +178,7 @@ as $$
 declare
     v_session_id uuid;
 begin
+    perform authn._check_hash(p_session ->> 'token_hash', 'token_hash');
     insert into authn.known_browsers (namespace, user_id, browser_digest)
     values (p_namespace, p_user_id, p_browser_digest)
     on conflict (namespace, user_id, browser_digest) do update set last_seen_at = now();
@@ -219,11 +231,11 @@ declare
     v_flows bigint;
     v_browsers bigint;
 begin
-    -- A day longer than it works, so that its address still says where to begin again. Proofs go with their flow.
+    -- A week longer than it works, so that its page can still start the login again. Proofs go with their flow.
     delete from authn.login_flows f
      where f.id = any (array(
                select o.id from authn.login_flows o
-                where o.namespace = p_namespace and o.expires_at < now() - interval '1 day'
+                where o.namespace = p_namespace and o.expires_at < now() - interval '7 days'
                 order by o.expires_at limit p_batch_size for update skip locked));
     get diagnostics v_flows = row_count;
     delete from authn.known_browsers k
@@ -238,6 +250,6 @@ begin
 end
 $$;
 comment on function authn.cleanup_logins(text, integer) is
-    'Deletes flows that ended a day ago with their proofs, and browsers not seen for as long as their cookie lives.';
+    'Deletes flows that expired a week ago with their proofs, and browsers not seen for as long as their cookie lives.';
 revoke all on function authn.cleanup_logins(text, integer) from public;
 grant execute on function authn.cleanup_logins(text, integer) to portal_app;

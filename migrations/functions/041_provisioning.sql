@@ -17,6 +17,7 @@ begin
     update authn.users u
        set name = p_name, email_verified_at = case when p_verified then now() end
      where u.id = v_user_id and u.namespace = p_namespace;
+    perform authn._mirror_email(v_user_id, p_namespace);
     if p_verified then
         perform authn._audit('email_verified', 'user', v_user_id::text, null, null, p_namespace);
     end if;

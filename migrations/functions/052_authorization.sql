@@ -15,6 +15,22 @@ $$;
 comment on function authn._session_is_alive(uuid, uuid) is
     'Tells whether a login still stands: what an app holds ends with it.';
 
+create or replace function authn._login_stands(p_session_id uuid, p_user_id uuid, p_scopes text[]) returns boolean
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    if 'offline_access' = any (p_scopes) then
+        return exists (select from authn.users u where u.id = p_user_id and u.disabled_at is null);
+    end if;
+    return authn._session_is_alive(p_session_id, p_user_id);
+end
+$$;
+comment on function authn._login_stands(uuid, uuid, text[]) is
+    'Tells whether what a login gave an app is still good: as long as the session, or with offline_access among the '
+    'scopes as long as the person may log in.';
+
 create or replace function authn._user_claims(p_user_id uuid) returns jsonb
 language sql
 stable
@@ -191,6 +207,9 @@ begin
            set revoked_at = now()
          where t.authorization_code_id = v_code.id and t.revoked_at is null;
         get diagnostics v_revoked = row_count;
+        update authn.refresh_token_families f
+           set ended_at = now(), ended_reason = 'code_replayed'
+         where f.authorization_code_id = v_code.id and f.ended_at is null;
         perform authn._audit(
             'code_replayed', 'client', p_client_id, null,
             jsonb_build_object('user_id', v_code.user_id, 'tokens_revoked', v_revoked), p_namespace
@@ -210,9 +229,10 @@ end
 $$;
 comment on function authn.take_authorization_code(text, text, jsonb, text) is
     'Uses a code up, once. outcome is taken, or why not: unknown, other_client, expired, session_ended, replayed; a '
-    'replay ends the access tokens that the code gave.';
+    'replay ends the tokens that the code gave.';
 
 revoke execute on function authn._session_is_alive(uuid, uuid) from public;
+revoke execute on function authn._login_stands(uuid, uuid, text[]) from public;
 revoke execute on function authn._user_claims(uuid) from public;
 revoke execute on function authn.load_authorization(text, uuid, text, uuid, text) from public;
 revoke execute on function authn.store_authorization_request(text, text, jsonb, interval, text) from public;

@@ -15,7 +15,8 @@ class ApiKeyOperations(Caller):
         """Make a key and return its id. Without `expires_in` it never expires.
 
         Raises:
-            AuthnError: the user is unknown (sqlstate 23503) or disabled (55000), or the hash is in use (23505).
+            AuthnError: the user is unknown (sqlstate 23503), disabled (55000) or has 50 keys (54000), or the hash is in
+                use (23505).
         """
         query = "SELECT authn.create_api_key($1, $2, $3, $4::interval, authn.act_in($5, $6::text::jsonb))"
         user = as_uuid(user_id, "user_id")

@@ -15,7 +15,15 @@ T = TypeVar("T")
 
 # Refusals that callers may expect. Anything else (a lost connection, a deadlock, a missing function) is a fault and
 # passes as it came.
-_REFUSALS = frozenset({"23505", "23503", "42501", "55000"})  # duplicate, unknown user, other tenant, disabled user
+_REFUSALS = frozenset(
+    {
+        "23505",  # duplicate
+        "23503",  # unknown user
+        "42501",  # row of another tenant
+        "54000",  # too many of something
+        "55000",  # disabled user, primary address
+    }
+)
 _DATA_EXCEPTION = "22"  # the class of SQLSTATEs for malformed values
 _NOT_SENT = "22000"  # asyncpg's own refusal to encode an argument; its text quotes the argument, which may be a secret
 

@@ -2,9 +2,12 @@
 
 from portal.authn.api_keys import ApiKeyOperations
 from portal.authn.audit import AuditOperations
+from portal.authn.federated_identities import FederatedIdentityOperations
+from portal.authn.identities import IdentityOperations
 from portal.authn.login_attempts import LoginAttemptOperations
 from portal.authn.maintenance import MaintenanceOperations
 from portal.authn.mfa import MfaOperations
+from portal.authn.profiles import ProfileOperations
 from portal.authn.sessions import SessionOperations
 from portal.authn.tokens import TokenOperations
 from portal.authn.users import UserOperations
@@ -12,6 +15,9 @@ from portal.authn.users import UserOperations
 
 class AuthnClient(
     UserOperations,
+    ProfileOperations,
+    IdentityOperations,
+    FederatedIdentityOperations,
     SessionOperations,
     TokenOperations,
     MfaOperations,

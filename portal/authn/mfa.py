@@ -37,6 +37,15 @@ class MfaOperations(Caller):
         query = "SELECT authn.record_mfa_use($1, authn.act_in($2, $3::text::jsonb))"
         return bool(await self._value(query, as_uuid(mfa_id, "mfa_id"), self._namespace, self._actor_json))
 
+    async def use_recovery_code(self, mfa_id: str, code_number: int) -> int | None:
+        """Use up one code of a set, by its number (1 to 100), once it is verified; return how many are used now.
+
+        None when it was used before or there is no such set. Of any number of calls at once exactly one gets a number.
+        """
+        query = "SELECT authn.use_recovery_code($1, $2, authn.act_in($3, $4::text::jsonb))"
+        answer = await self._value(query, as_uuid(mfa_id, "mfa_id"), code_number, self._namespace, self._actor_json)
+        return None if answer is None else int(answer)
+
     async def remove_mfa(self, mfa_id: str) -> bool:
         """Remove an authenticator. False where there is no such authenticator."""
         query = "SELECT authn.remove_mfa($1, authn.act_in($2, $3::text::jsonb))"

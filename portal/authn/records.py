@@ -43,6 +43,15 @@ def _plain(value: Any) -> Any:
     return str(value)  # uuid.UUID, ipaddress.IPv4Address and their kin
 
 
+def _values_of(record_type: type[Record], row: Any, *objects: str) -> dict[str, Any]:
+    """The row's values by name, with jsonb columns as objects whether or not the connection has a codec."""
+    values = {name: _plain(row[name]) for name in _names(record_type)}
+    for name in objects:
+        if isinstance(values[name], str):
+            values[name] = json.loads(values[name])
+    return values
+
+
 @dataclass(frozen=True, slots=True)
 class User(Record):
     """A user, never with the password hash. `id` is `user_id` again."""
@@ -66,6 +75,97 @@ class Credentials(Record):
 
     def __repr__(self) -> str:
         return f"Credentials(user_id={self.user_id!r})"  # a hash must not end in a log or a traceback
+
+
+@dataclass(frozen=True, slots=True)
+class Profile(Record):
+    """What a user is called and likes. `zoneinfo` is the time zone; `id` is `user_id` again."""
+
+    user_id: str
+    email: str | None
+    email_verified_at: datetime | None
+    name: str | None
+    username: str | None
+    locale: str | None
+    zoneinfo: str | None
+    picture: str | None
+    metadata: dict[str, Any]
+    updated_at: datetime
+    id: str
+
+    @classmethod
+    def from_row(cls, row: Any) -> Self:
+        """Build the profile; on a connection without a jsonb codec the metadata arrives as text."""
+        return cls(**_values_of(cls, row, "metadata"))
+
+
+@dataclass(frozen=True, slots=True)
+class Identity(Record):
+    """An address or number of a user. `kind` is "email" or "phone"; `id` is `identity_id` again."""
+
+    identity_id: str
+    kind: str
+    value: str
+    verified_at: datetime | None
+    is_primary: bool
+    created_at: datetime
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class VerifiedIdentity(Record):
+    """A proven address or number with its one user. `id` is `identity_id` again."""
+
+    identity_id: str
+    kind: str
+    value: str
+    verified_at: datetime
+    user_id: str
+    email: str | None
+    email_verified_at: datetime | None
+    disabled_at: datetime | None
+    name: str | None
+    username: str | None
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class ProvenIdentity(Record):
+    """The user of whoever has just proven an address or number; `outcome` is "found", "created" or "claimed"."""
+
+    outcome: str
+    user_id: str
+    identity_id: str
+    disabled_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class FederatedIdentity(Record):
+    """An account at another provider. `id` is `federated_identity_id` again."""
+
+    federated_identity_id: str
+    provider: str
+    issuer: str
+    subject: str
+    email: str | None
+    created_at: datetime
+    last_used_at: datetime | None
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class FederatedLogin(Record):
+    """The user that an account at another provider is linked to. `id` is `federated_identity_id` again."""
+
+    federated_identity_id: str
+    provider: str
+    user_id: str
+    email: str | None
+    email_verified_at: datetime | None
+    disabled_at: datetime | None
+    name: str | None
+    username: str | None
+    id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,11 +275,8 @@ class AuditEvent(Record):
     @classmethod
     def from_row(cls, row: Any) -> Self:
         """Build the event; on a connection without a jsonb codec the values arrive as text."""
-        values = {name: _plain(row[name]) for name in _names(cls)}
+        values = _values_of(cls, row, "old_values", "new_values")
         values["id"] = str(values["id"])
-        for name in ("old_values", "new_values"):
-            if isinstance(values[name], str):
-                values[name] = json.loads(values[name])
         return cls(**values)
 
 

@@ -12,6 +12,7 @@ _COMMANDS = {
     "doctor": "portal.cli.doctor",
     "users": "portal.cli.users",
     "clients": "portal.cli.clients",
+    "cleanup": "portal.cli.cleanup",
 }
 
 

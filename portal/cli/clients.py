@@ -11,7 +11,7 @@ from portal.cli.environment import with_database
 from portal.db.engine import Database
 from portal.oidc.clients import (
     AUTH_METHODS,
-    GRANT_TYPES,
+    DEFAULT_GRANT_TYPES,
     Client,
     InvalidRegistration,
     RegisteredClient,
@@ -63,7 +63,7 @@ def create(
             name=name,
             redirect_uris=redirect_uris,
             scopes=scopes or SCOPES,
-            grant_types=grants or GRANT_TYPES,
+            grant_types=grants or DEFAULT_GRANT_TYPES,
             token_endpoint_auth_method=method,
             **options,
         )

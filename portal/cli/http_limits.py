@@ -97,7 +97,8 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             (b"content-length", str(len(body)).encode()),
             (b"connection", b"close"),
         ]
-        lines = [name + b": " + value + b"\r\n" for name, value in with_security_headers(headers, secure=False)]
+        secure = bool(getattr(self.app, "secure", False))
+        lines = [name + b": " + value + b"\r\n" for name, value in with_security_headers(headers, secure=secure)]
         self.transport.write(b"".join([STATUS_LINE[status], *lines, b"\r\n", body]))
         self.transport.close()
 

@@ -16,9 +16,9 @@ from types import FrameType
 
 import click
 import uvicorn
-from uvicorn.supervisors import Multiprocess
 
 from portal.cli.answers import Failure, failing_plainly
+from portal.cli.draining import SingleServer, Workers
 from portal.cli.environment import Environment, hand_to_workers, open_database, open_environment
 from portal.cli.http_limits import BoundedHttpProtocol
 from portal.cli.reload import ReloadOnChange
@@ -29,10 +29,12 @@ from portal.settings import LOOPBACK_NAMES, Settings
 from portal.web.logging import configure_logging, get_logger, logging_config
 from portal.web.metrics import served_metrics
 
-APPLICATION = "portal.app:app_from_environment"
+APPLICATION = "portal.cli.draining:application"
 BEHIND_PROXY_PORT = 8000  # where PORTAL_URL is https, a proxy has 443 and passes on to here
 DRAIN_WITHIN = 6  # seconds for requests under way; with the rest of the stop it stays below ten
-KEEP_ALIVE = 5  # seconds an idle connection is kept; proxies reconnect, and an idle one holds memory
+# Seconds an idle connection is kept. Longer than proxies keep theirs (nginx 60 s): were we the first to close, the
+# request that is on its way just then would be lost.
+KEEP_ALIVE = 75
 CONNECTIONS_PER_WORKER = 2000  # beyond it the answer is 503: better than running out of memory or files
 BACKLOG = 1024  # connections that wait to be accepted
 OPEN_FILES = 8192  # asked of the system, which gives 1024 by default on many
@@ -50,7 +52,7 @@ log = get_logger("portal.serve")
 @click.option("--reload", is_flag=True, help="Start again when a file changes. For development.")
 @failing_plainly
 def serve(host: str | None, port: int | None, workers: int | None, reload: bool) -> None:
-    """Serve the portal until SIGTERM or Ctrl-C, then finish what is under way."""
+    """Serve the portal until SIGTERM or Ctrl-C, then finish what is under way; SIGHUP replaces the workers."""
     # uvicorn repeats the signal once it has stopped, and its default action would skip everything after it: the
     # embedded database would stay behind.
     signal.signal(signal.SIGTERM, _leave)
@@ -168,12 +170,13 @@ def _run(settings: Settings, listener: socket.socket, *, reload: bool) -> bool:
         reload=reload,
         reload_dirs=WATCHED if reload else None,
     )
-    server = uvicorn.Server(config)
+    # Only where PORTAL_URL is https there is a proxy to tell.
+    server = SingleServer(config, announces=settings.secure)
     try:
         if reload:
             ReloadOnChange(config, target=server.run, sockets=[listener]).run()
         elif settings.workers > 1:
-            Multiprocess(config, sockets=[listener]).run()
+            Workers(config, [listener], announces=settings.secure).run()
         else:
             server.run(sockets=[listener])
             return server.started

@@ -1,34 +1,31 @@
-"""One SQLAlchemy engine and pool over asyncpg, used in three ways.
+"""One SQLAlchemy engine and pool over asyncpg, used in two ways.
 
 - `fetch`, `fetchrow`, `fetchval`: one SQL function call in autocommit on the pool's own asyncpg connection: one round
   trip, no BEGIN, no COMMIT. Nearly every request needs just this.
 - `transaction`: several calls that belong together, with the tenant context set.
-- `run_sync`: a SQLAlchemy session inside a greenlet, for Authlib, whose hooks are synchronous.
 """
 
 import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import Any, Protocol, TypeVar, cast
+from typing import Any, Protocol, cast
 from urllib.parse import parse_qs, urlsplit
 
 import asyncpg
 from sqlalchemy import event
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
-from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
-from sqlalchemy.orm import Session
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.pool import PoolProxiedConnection
 
 POOL_SIZE = 8  # connections per worker; more gave no more answers on the measured machines
 WAIT_FOR_CONNECTION = 5.0  # seconds; a caller is better served by 503 than by a longer wait
 CONNECT_TIMEOUT = 5.0  # seconds
 STATEMENT_TIMEOUT = 10.0  # seconds; no statement of ours comes near it
 
-T = TypeVar("T")
-
 # What a lost, refused or overloaded server looks like. 57P01-57P03: shut down, crashed, starting; 53300: too many.
-_AWAY = (
+AWAY = (
     asyncpg.PostgresConnectionError,
     asyncpg.CannotConnectNowError,
     asyncpg.AdminShutdownError,
@@ -73,21 +70,21 @@ class Database:
         self._engine = _make_engine(url, statement_cache, pool_size)
         # asyncio's semaphore is first come, first served; asyncpg and SQLAlchemy pools are not under pressure.
         self._turn = asyncio.Semaphore(pool_size)
+        # Connections of the pool that wait for the next call, the warmest last: checking one out and in again for
+        # every call costs more than the call.
+        self._idle: list[PoolProxiedConnection] = []
 
     async def fetch(self, query: str, *args: Any) -> list[Any]:
         """Run one statement in autocommit and return its rows."""
-        async with self._borrow() as connection:
-            return cast(list[Any], await connection.fetch(query, *args))
+        return cast(list[Any], await self._run("fetch", query, args))
 
     async def fetchrow(self, query: str, *args: Any) -> Any:
         """Run one statement in autocommit and return its first row or None."""
-        async with self._borrow() as connection:
-            return await connection.fetchrow(query, *args)
+        return await self._run("fetchrow", query, args)
 
     async def fetchval(self, query: str, *args: Any) -> Any:
         """Run one statement in autocommit and return its first value or None."""
-        async with self._borrow() as connection:
-            return await connection.fetchval(query, *args)
+        return await self._run("fetchval", query, args)
 
     @asynccontextmanager
     async def transaction(self, namespace: str) -> AsyncIterator[Querier]:
@@ -97,60 +94,76 @@ class Database:
             raw = await connection.get_raw_connection()
             yield cast(Querier, raw.driver_connection)
 
-    async def run_sync(self, namespace: str, work: Callable[[Session], T]) -> T:
-        """Run synchronous code with a SQLAlchemy session in one transaction, without a thread.
-
-        Commits when `work` returns, also when what it returns is an error answer: an attempt that was counted stays
-        counted.
-        """
-        async with self._turn_taken(), self._engine.connect() as connection, connection.begin():
-            await connection.exec_driver_sql("select set_config('authn.tenant_id', $1, true)", (namespace,))
-            async with AsyncSession(bind=connection, expire_on_commit=False) as session:
-                return await session.run_sync(work)
-
     async def close(self) -> None:
         """Close every connection."""
+        while self._idle:
+            self._idle.pop().close()
         await self._engine.dispose()
 
-    @asynccontextmanager
-    async def _borrow(self) -> AsyncIterator["asyncpg.Connection[asyncpg.Record]"]:
-        async with self._turn_taken():
-            borrowed = await self._engine.raw_connection()
-            connection = cast("asyncpg.Connection[asyncpg.Record]", borrowed.driver_connection)
+    async def _run(self, method: str, query: str, args: tuple[Any, ...]) -> Any:
+        await self._take_turn()
+        try:
+            borrowed = self._warm() or await self._engine.raw_connection()
+            connection = cast(Any, borrowed.driver_connection)
             try:
-                if connection.is_closed():  # noticed without a round trip: the server went away since it was used
-                    raise asyncpg.ConnectionDoesNotExistError("the pooled connection was lost")
-                yield connection
-            except BaseException:
-                if connection.is_closed():
-                    borrowed.invalidate()
-                raise
+                return await getattr(connection, method)(query, *args)
             finally:
-                borrowed.close()
+                self._give_back(borrowed)
+        except AWAY as error:
+            raise self._outage(error) from error
+        finally:
+            self._turn.release()
 
     @asynccontextmanager
     async def _turn_taken(self) -> AsyncIterator[None]:
+        await self._take_turn()
+        try:
+            if borrowed := self._warm():
+                borrowed.close()  # back to the pool, which hands it out once more
+            yield
+        except AWAY as error:
+            raise self._outage(error) from error
+        except DBAPIError as error:
+            if not error.connection_invalidated and not isinstance(error.orig and error.orig.__cause__, AWAY):
+                raise
+            raise self._outage(error) from error
+        finally:
+            self._turn.release()
+
+    async def _take_turn(self) -> None:
+        if not self._turn.locked():
+            await self._turn.acquire()
+            return
         try:
             async with asyncio.timeout(WAIT_FOR_CONNECTION):
                 await self._turn.acquire()
         except TimeoutError as error:
             raise DatabaseUnavailable("no connection became free in time") from error
-        try:
-            yield
-        except _AWAY as error:
-            await self._drop_lost_connections()
-            raise DatabaseUnavailable(type(error).__name__) from error
-        except DBAPIError as error:
-            if not error.connection_invalidated and not isinstance(error.orig and error.orig.__cause__, _AWAY):
-                raise
-            await self._drop_lost_connections()
-            raise DatabaseUnavailable(type(error.orig).__name__) from error
-        finally:
-            self._turn.release()
 
-    async def _drop_lost_connections(self) -> None:
-        # The others of the pool were most likely lost at the same moment; new ones are made as they are needed.
-        await self._engine.dispose(close=False)
+    def _warm(self) -> PoolProxiedConnection | None:
+        while self._idle:
+            borrowed = self._idle.pop()
+            if not cast(Any, borrowed.driver_connection).is_closed():
+                return borrowed
+            _drop(borrowed)  # the server went away since it was used, noticed without a round trip
+        return None
+
+    def _give_back(self, borrowed: PoolProxiedConnection) -> None:
+        if cast(Any, borrowed.driver_connection).is_closed():
+            _drop(borrowed)
+        else:
+            self._idle.append(borrowed)
+
+    def _outage(self, error: BaseException) -> DatabaseUnavailable:
+        # The others were most likely lost at the same moment; new connections are made as they are needed.
+        while self._idle:
+            _drop(self._idle.pop())
+        return DatabaseUnavailable(type(error).__name__)
+
+
+def _drop(borrowed: PoolProxiedConnection) -> None:
+    borrowed.invalidate()
+    borrowed.close()
 
 
 def _make_engine(url: str, statement_cache: int, pool_size: int) -> AsyncEngine:
@@ -180,13 +193,17 @@ def _connector(url: str, statement_cache: int) -> Callable[[], Awaitable[Any]]:
         options["ssl"] = False  # a unix socket
 
     async def connect(**_from_sqlalchemy: Any) -> Any:
-        return await asyncpg.connect(
-            url,
-            timeout=CONNECT_TIMEOUT,
-            command_timeout=STATEMENT_TIMEOUT,
-            statement_cache_size=statement_cache,
-            **options,
-        )
+        try:
+            return await asyncpg.connect(
+                url,
+                timeout=CONNECT_TIMEOUT,
+                command_timeout=STATEMENT_TIMEOUT,
+                statement_cache_size=statement_cache,
+                **options,
+            )
+        except AWAY as error:
+            # "The system is starting up", "too many connections": SQLAlchemy would translate it into an error of its own.
+            raise DatabaseUnavailable(type(error).__name__) from error
 
     return connect
 

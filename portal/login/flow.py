@@ -48,6 +48,9 @@ class LoginFlow:
     code_attempts: int
     code_expired: bool
     code_used: bool
+    proof_purpose: str | None  # what its newest mail was asked for: signup, login, recovery
+    approved: bool  # that mail's link was opened elsewhere, and this browser may go on
+    recovered: bool  # the mailbox was proven by a recovery mail
 
     @property
     def usable(self) -> bool:

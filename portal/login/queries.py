@@ -5,6 +5,7 @@ from uuid import UUID
 
 from portal.db.engine import Querier
 from portal.login.flow import Factor, LoginFlow
+from portal.login.links import Link
 
 
 class Completed(NamedTuple):
@@ -53,6 +54,9 @@ async def get_login_flow(
         code_attempts=row["code_attempts"],
         code_expired=row["code_expired"],
         code_used=row["code_used"],
+        proof_purpose=row["proof_purpose"],
+        approved=row["approved"],
+        recovered=row["recovered"],
     )
 
 
@@ -69,10 +73,34 @@ async def set_flow_identifier(
 
 async def complete_login(database: Querier, login: dict[str, Any], actor: dict[str, Any], namespace: str) -> Completed:
     """Record a factor and, with a session in `login`, end the flow with it."""
-    row = await database.fetchrow("select * from authn.complete_login($1, $2, $3)", login, actor, namespace)
+    return completed(await database.fetchrow("select * from authn.complete_login($1, $2, $3)", login, actor, namespace))
+
+
+def completed(row: Any) -> Completed:
+    """Read what `complete_login`, or a function that ends in it, returned."""
     return Completed(
         row["outcome"],
         str(row["flow_id"]) if row["flow_id"] else None,
         str(row["session_id"]) if row["session_id"] else None,
         row["return_to"],
+    )
+
+
+async def find_link(database: Querier, link_digest: str, browser_digest: str | None, namespace: str) -> Link | None:
+    """Return what a mailed link is for, changing nothing."""
+    row = await database.fetchrow("select * from authn.find_link($1, $2, $3)", link_digest, browser_digest, namespace)
+    if row is None:
+        return None
+    return Link(
+        verification_id=str(row["verification_id"]),
+        outcome=row["outcome"],
+        own_browser=row["own_browser"],
+        usable=row["usable"],
+        email=row["email"],
+        app_name=row["app_name"],
+        client_id=row["client_id"],
+        flow_id=str(row["flow_id"]),
+        requested_at=row["requested_at"],
+        ip_address=str(row["ip_address"]) if row["ip_address"] else None,
+        user_agent=row["user_agent"],
     )

@@ -1,15 +1,17 @@
 """Starting a login, finding it again, and completing a factor."""
 
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
 from typing import Any
 
 from litestar import Response
 from litestar.response import Redirect
 
+from portal.db.engine import Querier
 from portal.login.address import read_address
 from portal.login.finish import continue_logged_in, draft_session
 from portal.login.flow import LOGIN_FLOW_VALID_FOR, Enrolled, Factor, LoginFlow, NextStep, app_start, next_step
-from portal.login.queries import complete_login, get_login_flow, start_login_flow
+from portal.login.queries import Completed, complete_login, get_login_flow, start_login_flow
 from portal.web.request import PortalRequest
 from portal.web.return_to import own_path
 from portal.web.templates import page
@@ -70,21 +72,31 @@ async def find_flow(request: PortalRequest, flow_id: str | None) -> LoginFlow | 
 
 @dataclass(frozen=True, slots=True)
 class ProvenFactor:
-    """A factor that a method has just checked."""
+    """A factor that a method has just checked. `facts` are further fields of what `complete_login` takes."""
 
     factor: Factor
     user_id: str
     email: str
     enrolled: Enrolled
     attempt_id: int | None = None
+    facts: dict[str, Any] = field(default_factory=dict)
+
+
+Complete = Callable[[Querier, dict[str, Any], dict[str, Any], str], Awaitable[Completed]]
 
 
 async def complete_factor(
-    request: PortalRequest, flow: LoginFlow | None, proven: ProvenFactor, *, remembered: bool
+    request: PortalRequest,
+    flow: LoginFlow | None,
+    proven: ProvenFactor,
+    *,
+    remembered: bool,
+    complete: Complete = complete_login,
 ) -> Response[Any]:
     """Record a proven factor and answer with the next step: another factor, or the session and the way back.
 
-    `flow` is None for a form that was posted without an earlier page.
+    `flow` is None for a form that was posted without an earlier page. `complete` is for a method whose proof is used up
+    in the same commit: it calls an SQL function of its own that ends in `authn.complete_login`.
     """
     factors = (*(flow.factors if flow else ()), proven.factor)
     step = next_step(proven.email, factors, proven.enrolled)
@@ -97,19 +109,21 @@ async def complete_factor(
         "factors": [{"method": proven.factor.method, "amr": list(proven.factor.amr)}],
         "remembered": remembered,
         "expires_in": int(LOGIN_FLOW_VALID_FOR.total_seconds()),
+        **proven.facts,
     }
     amr = tuple(dict.fromkeys(value for factor in factors for value in factor.amr))
     token, session = draft_session(request, amr, remembered=remembered)
     if step is NextStep.FINISH:
         login["session"] = session
-    done = await complete_login(
+    done = await complete(
         request.portal.database, login, request.context.as_actor(proven.user_id), request.namespace.name
     )
     if done.outcome == "session":
         return continue_logged_in(request, token, done.return_to, remembered=remembered)
     if done.outcome == "pending":
         return Redirect(f"/login?flow={done.flow_id}", status_code=303)
-    return await flow_page_gone(request, flow)
+    # Read again: another tab, or the first of two presses, may have finished it meanwhile.
+    return await flow_page_gone(request, await find_flow(request, flow.id) if flow else None)
 
 
 async def flow_page_gone(request: PortalRequest, flow: LoginFlow | None) -> Response[Any]:

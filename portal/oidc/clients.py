@@ -21,11 +21,13 @@ from portal.oidc.redirect_uris import (
     registration_problem,
     web_address_problem,
 )
-from portal.oidc.scopes import SCOPES, join_scopes, split_scope
+from portal.oidc.scopes import OFFLINE_ACCESS, SCOPES, join_scopes, split_scope
 
 AuthMethod = Literal["none", "client_secret_basic", "client_secret_post"]
 AUTH_METHODS: tuple[str, ...] = get_args(AuthMethod)
-GRANT_TYPES = ("authorization_code",)
+GRANT_TYPES = ("authorization_code", "refresh_token")
+# RFC 7591 section 2. An app that refreshes says so: a long-lived token that nobody uses is only there to be stolen.
+DEFAULT_GRANT_TYPES = ("authorization_code",)
 CLIENT_NAME_MAX_LENGTH = 80  # characters; longer names break the consent page on a phone
 REDIRECT_URIS_MAX_COUNT = 50
 OWN_SECRET_MIN_LENGTH = 32  # characters; stored as plain SHA-256, a secret must be beyond guessing
@@ -87,8 +89,8 @@ class Client(ClientMixin):
         return response_type == "code" and "authorization_code" in self.grant_types
 
     def check_grant_type(self, grant_type: str) -> bool:
-        """Tell whether the app may use this grant."""
-        return grant_type in self.grant_types
+        """Tell whether the app may use this grant; refreshing also where it may ask for offline_access."""
+        return grant_type in self.grant_types or (grant_type == "refresh_token" and OFFLINE_ACCESS in self.scopes)
 
     def check_endpoint_auth_method(self, method: str, endpoint: str) -> bool:
         """Tell whether the app authenticates this way: the one it registered and no other."""
@@ -148,7 +150,7 @@ async def create_client(
     public: bool = False,
     first_party: bool = False,
     scopes: Sequence[str] = SCOPES,
-    grant_types: Sequence[str] = GRANT_TYPES,
+    grant_types: Sequence[str] = DEFAULT_GRANT_TYPES,
     token_endpoint_auth_method: str | None = None,
     application_type: ApplicationType | None = None,
     require_pkce: bool = True,
@@ -260,4 +262,6 @@ def _kind_problems(client: Client) -> list[str]:
         found.append("A public app cannot do without PKCE.")
     found += [f"There is no scope {scope!r}." for scope in client.scopes if scope not in SCOPES]
     found += [f"There is no grant {grant!r} yet." for grant in client.grant_types if grant not in GRANT_TYPES]
+    if "authorization_code" not in client.grant_types:
+        found.append("An app needs the grant authorization_code: no other one logs people in yet.")
     return found

@@ -18,6 +18,7 @@ class Provider:
 
     def __init__(self, querier: Querier, sealer: Sealer) -> None:
         self.querier = querier
+        self.sealer = sealer
         self.signing_keys = SigningKeys(querier, sealer)
         self._clients: dict[tuple[str, str], tuple[float, Client | None]] = {}
 

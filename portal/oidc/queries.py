@@ -184,22 +184,6 @@ async def take_authorization_code(
     )
 
 
-async def issue_access_token(
-    querier: Querier, namespace: str, *, code_id: str, token_digest: str, valid_for: timedelta, actor: Actor
-) -> bool:
-    """Store an access token for a code that was taken; False where the code is gone."""
-    return bool(
-        await querier.fetchval(
-            "select authn.issue_access_token($1, $2, $3, $4, $5)",
-            UUID(code_id),
-            token_digest,
-            valid_for,
-            dict(actor),
-            namespace,
-        )
-    )
-
-
 async def find_access_token(querier: Querier, namespace: str, token_digest: str) -> LiveAccessToken | None:
     """Return a live access token, or None."""
     row = await querier.fetchrow("select * from authn.find_access_token($1, $2)", token_digest, namespace)

@@ -2,10 +2,13 @@
 
 from collections.abc import Iterable
 
+# OpenID Connect Core 1.0 section 11: an app may go on while the person is not there. Opens no claim.
+OFFLINE_ACCESS = "offline_access"
 CLAIMS_OF_SCOPE: dict[str, tuple[str, ...]] = {
     "openid": ("sub",),
     "profile": ("name", "preferred_username", "picture", "locale", "zoneinfo", "updated_at"),
     "email": ("email", "email_verified"),
+    OFFLINE_ACCESS: (),
 }
 SCOPES = tuple(CLAIMS_OF_SCOPE)  # the order in which pages and discovery list them
 

@@ -10,19 +10,21 @@ from dataclasses import dataclass
 from typing import Any
 
 from authlib.oauth2 import AuthorizationServer, OAuth2Error, OAuth2Request
-from authlib.oauth2.rfc6749 import InvalidGrantError, UnsupportedGrantTypeError
+from authlib.oauth2.rfc6749 import UnsupportedGrantTypeError
 from authlib.oauth2.rfc6749.requests import BasicOAuth2Payload
 from sqlalchemy.util import await_only, greenlet_spawn
 
-from portal.crypto.tokens import new_token, token_digest
-from portal.oidc import queries
 from portal.oidc.authorize.response import back_to_app
 from portal.oidc.clients import Client
 from portal.oidc.parameters import Parameters
 from portal.oidc.provider import Provider
+from portal.oidc.token.bearer import new_bearer_token
 from portal.oidc.token.client_authentication import authenticate_client
 from portal.oidc.token.grants.authorization_code import AuthorizationCodeGrant
-from portal.oidc.token.lifetimes import ACCESS_TOKEN_VALID_FOR
+from portal.oidc.token.grants.refresh_token import RefreshTokenGrant
+from portal.oidc.token.introspection import Introspection
+from portal.oidc.token.reuse_notice import Reuse
+from portal.oidc.token.revocation import Revocation
 from portal.web.request import CurrentSession
 
 
@@ -74,6 +76,10 @@ class ProviderServer(AuthorizationServer):
         self._client = client
         self.register_token_generator("default", new_bearer_token)  # type: ignore[arg-type]
         self.register_grant(AuthorizationCodeGrant, AuthorizationCodeGrant.extensions())
+        self.register_grant(RefreshTokenGrant, RefreshTokenGrant.extensions())
+        self.register_endpoint(Revocation)
+        self.register_endpoint(Introspection)
+        self.reuse: Reuse | None = None  # set by the refresh grant where the person is to be told of one
 
     async def give_code(self, parameters: Parameters, session: CurrentSession) -> Answer:
         """Answer an authorization request whose person is logged in and agrees."""
@@ -96,6 +102,17 @@ class ProviderServer(AuthorizationServer):
         answer: Answer = await greenlet_spawn(token_response)
         return answer
 
+    async def answer_about_token(self, endpoint: str, parameters: Parameters, headers: Mapping[str, str]) -> Answer:
+        """Answer a request to the endpoint that Authlib calls "revocation" or "introspection"."""
+        request = ProtocolRequest(self, "POST", f"/oauth2/{endpoint}", parameters, headers)
+
+        def endpoint_response() -> Any:
+            respond: Any = self.create_endpoint_response
+            return respond(endpoint, request)
+
+        answer: Answer = await greenlet_spawn(endpoint_response)
+        return answer
+
     def run(self, awaitable: Any) -> Any:
         """Wait for the database inside a hook."""
         return await_only(awaitable)
@@ -112,21 +129,6 @@ class ProviderServer(AuthorizationServer):
         client, method = authenticate_client(self, request)
         request.auth_method = method
         return client
-
-    def save_token(self, token: Mapping[str, Any], request: Any) -> None:
-        """Authlib hook: store what was issued."""
-        stored = self.run(
-            queries.issue_access_token(
-                self.provider.querier,
-                self.namespace,
-                code_id=request.authorization_code.taken.code_id,
-                token_digest=token_digest(token["access_token"]),
-                valid_for=ACCESS_TOKEN_VALID_FOR,
-                actor=self.actor,
-            )
-        )
-        if not stored:  # the app or the person was deleted since the code was taken
-            raise InvalidGrantError("The code is no longer valid")
 
     def send_signal(self, name: str, *args: object, **kwargs: object) -> None:
         """Authlib hook: nobody listens."""
@@ -147,21 +149,6 @@ class ProviderServer(AuthorizationServer):
             return Answer(303, {}, {"Location": location})
         status, _, headers = error()
         return Answer(status, described, {name: value for name, value in headers if name == "WWW-Authenticate"})
-
-
-def new_bearer_token(
-    grant_type: str, client: Client, user: Any, scope: str, expires_in: int | None, include_refresh_token: bool
-) -> dict[str, Any]:
-    """Make an opaque access token (RFC 6750) of 256 random bits.
-
-    The lifetime is said here: Authlib's own default is ten days.
-    """
-    return {
-        "token_type": "Bearer",
-        "access_token": new_token().raw,
-        "expires_in": int(ACCESS_TOKEN_VALID_FOR.total_seconds()),
-        "scope": scope,
-    }
 
 
 def _describe(error: OAuth2Error) -> str:

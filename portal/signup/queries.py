@@ -1,18 +1,10 @@
 """The SQL functions of sign-up, one call each."""
 
-from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
 from portal.db.engine import Querier
-
-
-class Begun(NamedTuple):
-    """What `begin_signup` did: `sent`, `too_soon`, `throttled` (both with `retry_after` seconds) or `gone`."""
-
-    outcome: str
-    flow_id: str | None
-    retry_after: int
+from portal.login.mailed_proof import Begun
 
 
 class Proven(NamedTuple):
@@ -23,20 +15,6 @@ class Proven(NamedTuple):
     tries_left: int
     user_id: str | None
     return_to: str | None
-
-
-class Link(NamedTuple):
-    """What a mailed link is for. `email` and the rest of the first browser's state are not for another browser."""
-
-    outcome: str
-    own_browser: bool
-    usable: bool
-    email: str
-    app_name: str | None
-    client_id: str | None
-    flow_id: str
-    requested_at: datetime
-    user_agent: str | None
 
 
 async def begin_signup(database: Querier, signup: dict[str, Any], actor: dict[str, Any], namespace: str) -> Begun:
@@ -67,24 +45,6 @@ async def use_signup_code(
         namespace,
     )
     return Proven(row["outcome"], flow_id, row["tries_left"], _text(row["user_id"]), row["return_to"])
-
-
-async def find_link(database: Querier, link_digest: str, browser_digest: str | None, namespace: str) -> Link | None:
-    """Return what a link is for, changing nothing."""
-    row = await database.fetchrow("select * from authn.find_link($1, $2, $3)", link_digest, browser_digest, namespace)
-    if row is None:
-        return None
-    return Link(
-        row["outcome"],
-        row["own_browser"],
-        row["usable"],
-        row["email"],
-        row["app_name"],
-        row["client_id"],
-        str(row["flow_id"]),
-        row["requested_at"],
-        row["user_agent"],
-    )
 
 
 async def use_signup_link(

@@ -1,20 +1,25 @@
 """The sign-up pages: address and password, then the code."""
 
-import re
 from typing import Any
 
-from litestar import Response, get, post
+from litestar import Response, Router, get, post
 from litestar.response import Redirect
 
-from portal.clock import now
-from portal.errors import ServiceUnavailable
 from portal.login.address import read_address
+from portal.login.code_page import (
+    CODE_MALFORMED,
+    CodePage,
+    answer_refused_code,
+    answer_refused_mail,
+    messages,
+    show_code_page,
+)
 from portal.login.finish import continue_logged_in
 from portal.login.flow import LoginFlow
+from portal.login.mailed_proof import read_code
 from portal.login.routes import ADDRESS_INVALID
 from portal.login.service import find_flow, flow_page_gone
-from portal.methods.password.hashing import PASSWORDS, HashQueueFull
-from portal.methods.password.policy import check_password
+from portal.methods.password.new_password import hash_new_password, new_password_problem
 from portal.signup import service
 from portal.web.flash import flash
 from portal.web.forms import read_form
@@ -23,16 +28,17 @@ from portal.web.request import PortalRequest
 from portal.web.return_to import own_path
 from portal.web.templates import page
 
-RESEND_AFTER = 30  # seconds; the database enforces it, the page counts it down
-QUEUE_RETRY_AFTER = 2  # seconds
-CODE_WRONG = mark("That code does not match. Check the newest mail and try again.")
-CODE_DEAD = mark("That code no longer works. Ask for a new one below.")
-CODE_MALFORMED = mark("Enter the six digits from the mail.")
 TAKEN = mark("This address has an account by now. Log in with it.")
 THROTTLED = mark("Too many sign-ups came from your network. Please try again in a quarter of an hour.")
-TOO_SOON = mark("We have just sent a mail. Please wait a moment before you ask for another one.")
 NAME_TOO_LONG = mark("Use at most 100 characters.")
 MAX_NAME_LENGTH = 100  # characters
+STEP = CodePage(
+    template="signup/verify.html",
+    page="/signup/verify",
+    verify="/signup/verify",
+    resend="/signup/resend",
+    status="/signup/status",
+)
 
 
 @get("/signup", opt={"session": "optional"})
@@ -62,12 +68,14 @@ async def submit_signup(request: PortalRequest) -> Response[Any]:
         errors["email"] = ADDRESS_INVALID
     if len(name) > MAX_NAME_LENGTH:
         errors["name"] = NAME_TOO_LONG
-    problem = _password_problem(request, password, email, name)
+    problem = new_password_problem(request, password, email, name)
     if problem:
         errors["new_password"] = problem
     if errors or email is None:
         return _signup(request, flow, email=typed, name=name, errors=errors, status=422)
-    begun = await service.begin(request, flow, email, name=name or None, password_hash=await _hash(password))
+    begun = await service.begin(
+        request, flow, email, name=name or None, password_hash=await hash_new_password(password)
+    )
     if begun.outcome == "throttled":
         response = _signup(request, flow, email=typed, name=name, form_error=THROTTLED, status=429)
         response.headers["retry-after"] = str(begun.retry_after)
@@ -99,16 +107,15 @@ async def submit_code(request: PortalRequest) -> Response[Any]:
         return Redirect(moved, status_code=303)
     if flow is None or not flow.usable or not flow.email or flow.user_id:
         return await flow_page_gone(request, flow)
-    code = re.sub(r"[\s-]", "", form.text("code"))
-    if not re.fullmatch(r"[0-9]{6}", code):
+    code = read_code(form)
+    if code is None:
         return _verify(request, flow, errors={"code": CODE_MALFORMED}, status=422)
     proven, token = await service.use_code(request, flow, code)
     if proven.outcome == "session":
         return continue_logged_in(request, token, proven.return_to, remembered=flow.remembered)
     if proven.outcome == "taken":
         return _verify(request, flow, form_error=TAKEN, status=409)
-    message = CODE_WRONG if proven.outcome == "wrong" and proven.tries_left else CODE_DEAD
-    return _verify(request, flow, errors={"code": message}, status=422)
+    return answer_refused_code(request, STEP, flow, proven.outcome, proven.tries_left, change=False, typed=flow.email)
 
 
 @post("/signup/resend", opt={"session": "optional"}, status_code=303)
@@ -125,10 +132,7 @@ async def resend_code(request: PortalRequest) -> Response[Any]:
         return _verify(request, flow, change=True, typed=form.text("email"), errors=errors, status=422)
     begun = await service.begin(request, flow, email, resend=not corrects or email == flow.email)
     if begun.outcome in ("too_soon", "throttled"):
-        text = TOO_SOON if begun.outcome == "too_soon" else THROTTLED
-        response = _verify(request, flow, form_error=text, status=429)
-        response.headers["retry-after"] = str(begun.retry_after)
-        return response
+        return answer_refused_mail(request, STEP, flow, begun, change=False, typed=flow.email)
     if begun.outcome == "gone":
         return await flow_page_gone(request, flow)
     flash(request, "code_sent")
@@ -160,10 +164,10 @@ async def submit_password(request: PortalRequest) -> Response[Any]:
     if flow is None or not flow.usable or not flow.user_id:
         return await flow_page_gone(request, flow)
     password = form.secret("new_password")
-    problem = _password_problem(request, password, flow.email, "")
+    problem = new_password_problem(request, password, flow.email)
     if problem:
         return _choose_password(request, flow, errors={"new_password": problem}, status=422)
-    proven, token = await service.finish(request, flow, await _hash(password))
+    proven, token = await service.finish(request, flow, await hash_new_password(password))
     if proven.outcome == "gone":
         return await flow_page_gone(request, flow)
     return continue_logged_in(request, token, proven.return_to, remembered=flow.remembered)
@@ -189,7 +193,7 @@ def _signup(
         email=email,
         name=name,
         min_length=request.namespace.password_min_length,
-        **_messages(request, errors, form_error),
+        **messages(request, errors, form_error),
     )
 
 
@@ -203,21 +207,15 @@ def _verify(
     form_error: str | None = None,
     status: int = 200,
 ) -> Response[Any]:
-    sent = flow.code_sent_at
-    wait = max(0, RESEND_AFTER - int((now() - sent).total_seconds())) if sent else 0
-    return page(
+    return show_code_page(
         request,
-        "signup/verify.html",
+        STEP,
+        flow,
+        errors=errors,
+        form_error=form_error,
         status=status,
-        form_may_leave=True,
-        flow_id=flow.id,
-        app_name=flow.app_name,
-        email=flow.email,
-        typed=typed if typed is not None else flow.email,
         change=change,
-        resend_in=wait,
-        expired=flow.code_expired,
-        **_messages(request, errors, form_error),
+        typed=typed if typed is not None else flow.email,
     )
 
 
@@ -233,29 +231,8 @@ def _choose_password(
         email=flow.email,
         app_name=flow.app_name,
         min_length=request.namespace.password_min_length,
-        **_messages(request, errors, None),
+        **messages(request, errors, None),
     )
-
-
-def _messages(request: PortalRequest, errors: dict[str, str] | None, form_error: str | None) -> dict[str, Any]:
-    gettext = request.portal.templates.gettext(request.language)
-    return {
-        "errors": {name: gettext(text) for name, text in (errors or {}).items()},
-        "form_error": gettext(form_error) if form_error else None,
-    }
-
-
-def _password_problem(request: PortalRequest, password: str, email: str | None, name: str) -> str | None:
-    least = request.namespace.password_min_length
-    problem = check_password(password, (email, name, request.namespace.display_name), min_length=least)
-    return problem.text(least) if problem else None
-
-
-async def _hash(password: str) -> str:
-    try:
-        return await PASSWORDS.hash(password)
-    except HashQueueFull as error:
-        raise ServiceUnavailable(retry_after=QUEUE_RETRY_AFTER) from error
 
 
 def _moved_to(request: PortalRequest, flow: LoginFlow | None) -> str | None:
@@ -264,18 +241,21 @@ def _moved_to(request: PortalRequest, flow: LoginFlow | None) -> str | None:
         return None
     if flow.finished and request.current_session:
         return own_path(flow.return_to) or "/account"
-    if flow.purpose == "login" or flow.proven_elsewhere:
+    if flow.purpose == "login" or flow.proven_elsewhere:  # or it went on as a login by mail
         return f"/login?flow={flow.id}"
     return None
 
 
-HANDLERS = [
-    signup_page,
-    submit_signup,
-    verify_page,
-    submit_code,
-    resend_code,
-    signup_status,
-    password_page,
-    submit_password,
-]
+ROUTER = Router(
+    path="/",
+    route_handlers=[
+        signup_page,
+        submit_signup,
+        verify_page,
+        submit_code,
+        resend_code,
+        signup_status,
+        password_page,
+        submit_password,
+    ],
+)

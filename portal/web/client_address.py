@@ -1,12 +1,13 @@
 """The client's address: the peer's, unless a trusted proxy forwards for it (ASVS 5.0 15.3.4)."""
 
 import ipaddress
-from collections.abc import Iterable
+from functools import lru_cache
 
 from portal.settings import Network
 
 
-def client_address(peer: str, forwarded_for: Iterable[str], trusted: tuple[Network, ...]) -> str:
+@lru_cache(maxsize=1024)  # a visitor's requests come many at a time
+def client_address(peer: str, forwarded_for: tuple[str, ...], trusted: tuple[Network, ...]) -> str:
     """Return the address to count and log, in one spelling.
 
     `forwarded_for` are the X-Forwarded-For lines in order. They count only when the peer is a trusted proxy, and are

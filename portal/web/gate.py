@@ -42,6 +42,16 @@ class Gate:
         self._find_namespace = find_namespace
         self._fallback = fallback
         self._trusted = trusted
+        self._ending = False
+
+    @property
+    def secure(self) -> bool:
+        """Whether browsers reach us over TLS."""
+        return self._fallback.secure
+
+    def announce_end(self) -> None:
+        """Tell the proxy to go elsewhere: /readyz answers 503, and every answer is the last on its connection."""
+        self._ending = True
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one ASGI connection."""
@@ -62,6 +72,8 @@ class Gate:
                 headers = [(bytes(name), bytes(value)) for name, value in message["headers"]]
                 headers += [(b"set-cookie", cookie) for cookie in facts.get("cookies", {}).values()]
                 headers.append((b"x-request-id", facts["context"].request_id.encode()))
+                if self._ending:
+                    headers.append((b"connection", b"close"))
                 message["headers"] = with_security_headers(headers, secure=facts["namespace"].secure)
             await send(message)
 
@@ -96,11 +108,12 @@ class Gate:
         facts: dict[str, Any] = dict(scope.get("state") or {})
         facts |= {
             "namespace": self._fallback,
+            "ending": self._ending,
             "language": choose_language(language),
             "context": RequestContext(
                 request_id=secrets.token_hex(8),
-                ip_address=client_address(peer, forwarded, self._trusted),
-                user_agent="".join(c if c.isprintable() else " " for c in agent[:USER_AGENT_MAX_LENGTH]),
+                ip_address=client_address(peer, tuple(forwarded), self._trusted),
+                user_agent=_printable(agent[:USER_AGENT_MAX_LENGTH]),
             ),
         }
         scope["state"] = facts
@@ -124,6 +137,10 @@ class Gate:
             return 421, "There is nothing at this address."
         facts["namespace"] = namespace
         return None
+
+
+def _printable(text: str) -> str:
+    return text if text.isprintable() else "".join(c if c.isprintable() else " " for c in text)
 
 
 def refuse_during_outage(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:

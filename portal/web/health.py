@@ -17,7 +17,7 @@ async def livez() -> Response[str]:
 @get("/readyz", include_in_schema=False, media_type="text/plain")
 async def readyz(request: PortalRequest) -> Response[str]:
     """Answer 200 when a login could succeed now, else 503 with the reason in one word."""
-    if request.app.state.draining:
+    if request.scope["state"]["ending"]:
         return Response("draining\n", status_code=503, headers={**HEADERS, "retry-after": "5"}, media_type="text/plain")
     try:
         migrated = await request.portal.database.fetchval("select to_regprocedure('authn.resume_session(text, text)')")

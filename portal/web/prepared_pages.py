@@ -15,7 +15,7 @@ from litestar import Response
 from portal.web.cookies import read_cookie
 from portal.web.flash import FLASH_COOKIE
 from portal.web.request import PortalRequest
-from portal.web.templates import COMPRESSION_LEVEL, HTML, page, page_headers, page_text
+from portal.web.templates import HTML, compress, page, page_headers, page_text
 
 MAX_PREPARED = 512  # pages: namespaces, languages and apps multiply; the least recently used goes first
 SLOT_VALUE = re.compile(r"[A-Za-z0-9_-]*\Z")
@@ -61,9 +61,7 @@ def prepared_page(
     if gzipped and prepared.whole is not None:
         return Response(prepared.whole, media_type=HTML, headers=headers)
     content = _join(prepared, filled)
-    return Response(
-        gzip.compress(content, COMPRESSION_LEVEL, mtime=0) if gzipped else content, media_type=HTML, headers=headers
-    )
+    return Response(compress(content) if gzipped else content, media_type=HTML, headers=headers)
 
 
 def _join(prepared: _Prepared, filled: dict[str, str]) -> bytes:

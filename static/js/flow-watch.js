@@ -38,6 +38,9 @@ class FlowWatch extends HTMLElement {
   move(next) {
     this.disconnectedCallback();
     for (const part of this.querySelectorAll("[hidden]")) part.hidden = false;
+    // Without a place to go the next step is a form of ours: a login must not happen by mere looking.
+    const form = next === undefined && this.querySelector("form");
+    if (form) { form.requestSubmit(); return; }
     const target = new URL(next ?? location.href, location.href);
     // Only a place of this site: an answer must not be able to send the person elsewhere.
     if (target.origin === location.origin) location.assign(target);

@@ -7,12 +7,12 @@ import asyncpg
 import pytest
 
 from portal.authn import AuthnClient
-from tests.support.database import TestDatabase
+from tests.support.database import TestDatabase, connect
 
 
 @pytest.fixture(scope="module")
 async def connection(module_database: TestDatabase) -> AsyncIterator[asyncpg.Connection]:
-    connection = await asyncpg.connect(module_database.app_url)
+    connection = await connect(module_database.app_url)
     yield connection
     await connection.close()
 

@@ -4,7 +4,7 @@ import asyncpg
 import pytest
 
 from portal.authn import AuthnClient, AuthnValidationError
-from tests.support.database import TestDatabase
+from tests.support.database import STATEMENT_CACHE, TestDatabase
 
 NAMES = ("actor_id", "request_id", "ip_address", "user_agent", "on_behalf_of", "reason")
 ACTOR = ("user:admin-bob", "r-1", "192.0.2.1", "Browser", "alice", "asked to")
@@ -67,13 +67,23 @@ async def test_each_write_of_every_kind_carries_the_actor(authn: AuthnClient) ->
     await authn.create_api_key(user_id, "l")
     await authn.revoke_all_api_keys(user_id)
     await authn.record_login_attempt("alice@example.com", False)
+    await authn.update_profile(user_id, {"name": "Alice"})
+    identity_id = await authn.add_identity(user_id, "phone", "+41791234567")
+    await authn.verify_identity(identity_id, user_id)
+    await authn.remove_identity(identity_id, user_id)
+    link = await authn.link_federated_identity(user_id, "p", "https://p.example", "s")
+    await authn.unlink_federated_identity(link, user_id)
+    await authn.use_recovery_code(await authn.add_mfa(user_id, "recovery_codes", "s"), 1)
+    await authn.find_or_create_email_identity("new@example.com")
+    await authn.find_or_create_phone_identity("+41791234567")
+    await authn.create_user_with_phone("+41797654321")
     await authn.update_email(user_id, "b@example.com")
     await authn.update_password(user_id, "hash")
     await authn.disable_user(user_id)
     await authn.enable_user(user_id)
     await authn.delete_user(user_id)
     events = await authn.get_audit_events()
-    assert len(events) == 25
+    assert len(events) == 37
     assert {event.actor_id for event in events} == {"me"}
 
 
@@ -121,7 +131,9 @@ async def test_a_malformed_address_of_the_actor_is_refused_and_not_remembered(au
 
 
 async def test_the_actor_travels_on_a_pool_too(module_database: TestDatabase, namespace: str) -> None:
-    async with asyncpg.create_pool(module_database.app_url, min_size=1, max_size=3) as pool:
+    async with asyncpg.create_pool(
+        module_database.app_url, min_size=1, max_size=3, statement_cache_size=STATEMENT_CACHE
+    ) as pool:
         authn = AuthnClient(pool, namespace)
         await authn.set_actor("me")
         await authn.create_user("alice@example.com")

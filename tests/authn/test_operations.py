@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import asyncpg
 import pytest
 
-from portal.authn import AuthnClient
+from portal.authn import AuthnClient, AuthnError, AuthnValidationError
 from tests.sql.test_signatures import SIGNATURES
 
 PROMISED = {
@@ -19,6 +19,15 @@ PROMISED = {
     "revoke_api_key", "revoke_other_sessions", "revoke_session", "revoke_session_by_id", "set_actor", "update_email",
     "update_password", "validate_api_key", "validate_session", "verify_email",
 }  # fmt: skip
+
+# Beyond the contract: what logins without a password, profiles and other providers need.
+FURTHER = {
+    "add_identity", "create_user_with_phone", "find_or_create_email_identity", "find_or_create_phone_identity",
+    "find_verified_identity", "get_profile", "get_user_by_username", "is_email_taken", "link_federated_identity",
+    "list_federated_identities", "list_identities", "remove_identity", "unlink_federated_identity", "update_profile",
+    "use_federated_identity", "use_recovery_code", "verify_identity",
+}  # fmt: skip
+PHONE = "+41791234567"
 
 
 def _sql_parameters(function: str) -> list[str]:
@@ -38,9 +47,20 @@ def test_each_operation_is_async_and_named_like_its_function(operation: str) -> 
         assert parameters == _sql_parameters(operation)
 
 
+@pytest.mark.parametrize("operation", sorted(FURTHER))
+async def test_each_further_operation_is_async_and_named_like_its_function_too(
+    connection: asyncpg.Connection, operation: str
+) -> None:
+    method = getattr(AuthnClient, operation)
+    assert inspect.iscoroutinefunction(method)
+    query = "SELECT proargnames[:pronargs] FROM pg_proc WHERE pronamespace = 'authn'::regnamespace AND proname = $1"
+    names = [name.removeprefix("p_") for name in await connection.fetchval(query, operation)]
+    assert [*list(inspect.signature(method).parameters)[1:], "namespace"] == names
+
+
 def test_the_client_has_no_operation_that_nobody_promised() -> None:
     public = {name for name, _ in inspect.getmembers(AuthnClient, inspect.isfunction) if not name.startswith("_")}
-    assert public == PROMISED
+    assert public == PROMISED | FURTHER
 
 
 async def test_users(authn: AuthnClient) -> None:
@@ -162,6 +182,87 @@ async def test_maintenance(authn: AuthnClient) -> None:
     counts = await authn.cleanup_expired()
     assert (counts.sessions_deleted, counts.tokens_deleted) == (1, 0)
     assert (await authn.cleanup_expired(batch_size=1)).sessions_deleted == 0
+
+
+async def test_identities(authn: AuthnClient) -> None:
+    user_id = await authn.create_user("alice@example.com")
+    assert await authn.is_email_taken("ALICE@example.com") is True
+    identity_id = await authn.add_identity(user_id, "phone", PHONE)
+    assert await authn.find_verified_identity("phone", PHONE) is None
+    assert await authn.verify_identity(identity_id, user_id) is True
+    found = await authn.find_verified_identity(kind="phone", value=PHONE)
+    assert found is not None
+    assert (found.identity_id, found.id, found.user_id, found["email"]) == (
+        identity_id, identity_id, user_id, "alice@example.com",
+    )  # fmt: skip
+    assert isinstance(found.verified_at, datetime)
+    assert [(row.kind, row.value, row.is_primary) for row in await authn.list_identities(user_id)] == [
+        ("email", "alice@example.com", True), ("phone", PHONE, False),
+    ]  # fmt: skip
+    assert await authn.remove_identity(identity_id, user_id) is True
+    assert await authn.remove_identity(identity_id, user_id) is False
+
+
+async def test_logins_without_a_password(authn: AuthnClient) -> None:
+    made = await authn.find_or_create_email_identity("new@example.com")
+    assert (made.outcome, made.disabled_at) == ("created", None)
+    again = await authn.find_or_create_email_identity("NEW@example.com")
+    assert (again.outcome, again.user_id, again.identity_id) == ("found", made.user_id, made.identity_id)
+    user_id = await authn.create_user_with_phone(PHONE)
+    by_phone = await authn.find_or_create_phone_identity(PHONE)
+    assert (by_phone.outcome, by_phone.user_id) == ("found", user_id)
+    user = await authn.get_user(user_id)
+    assert user is not None
+    assert user.email is None
+
+
+async def test_profiles(connection: asyncpg.Connection, authn: AuthnClient) -> None:
+    user_id = await authn.create_user("alice@example.com")
+    changes = {"name": "Alice Ä", "username": "Alice", "metadata": {"plan": "pro"}}
+    assert await authn.update_profile(user_id, changes) is True
+    profile = await authn.get_profile(user_id)
+    assert profile is not None
+    assert (profile.name, profile.username, profile.locale) == ("Alice Ä", "alice", None)
+    assert profile.metadata == {"plan": "pro"}
+    assert await authn.update_profile(user_id, {"name": None}) is True
+    by_name = await authn.get_user_by_username("ALICE")
+    assert by_name is not None
+    assert by_name.user_id == user_id
+    missing = str(uuid.uuid4())
+    assert await authn.update_profile(missing, {"name": "Al"}) is False
+    assert await authn.get_profile(missing) is None
+    assert await authn.get_user_by_username("bo") is None
+    with pytest.raises(AuthnValidationError):
+        await authn.update_profile(user_id, {"metadata": object()})
+
+
+async def test_accounts_at_other_providers(authn: AuthnClient) -> None:
+    user_id = await authn.create_user("alice@example.com")
+    link = await authn.link_federated_identity(user_id, "google", "https://accounts.example", "4711", email="a@b.c")
+    login = await authn.use_federated_identity("https://accounts.example", "4711")
+    assert login is not None
+    assert (login.federated_identity_id, login.user_id, login.provider) == (link, user_id, "google")
+    assert await authn.use_federated_identity("https://accounts.example", "4712") is None
+    (listed,) = await authn.list_federated_identities(user_id)
+    assert (listed.id, listed.subject, listed.email) == (link, "4711", "a@b.c")
+    assert isinstance(listed.last_used_at, datetime)
+    assert await authn.unlink_federated_identity(link, user_id) is True
+    assert await authn.unlink_federated_identity(link, user_id) is False
+
+
+async def test_recovery_codes(authn: AuthnClient) -> None:
+    mfa_id = await authn.add_mfa(await authn.create_user("alice@example.com"), "recovery_codes", "sealed")
+    assert await authn.use_recovery_code(mfa_id, 3) == 1
+    assert await authn.use_recovery_code(mfa_id, code_number=3) is None
+
+
+async def test_too_many_of_something_is_a_refusal(authn: AuthnClient) -> None:
+    user_id = await authn.create_user("alice@example.com")
+    for number in range(50):
+        await authn.create_api_key(user_id, f"k{number}")
+    with pytest.raises(AuthnError) as caught:
+        await authn.create_api_key(user_id, "one more")
+    assert (caught.value.sqlstate, isinstance(caught.value, AuthnValidationError)) == ("54000", False)
 
 
 async def test_one_client_sees_one_namespace(connection: asyncpg.Connection, authn: AuthnClient) -> None:

@@ -11,7 +11,7 @@ import asyncpg
 import pytest
 
 from portal.authn import AuthnClient, AuthnError, AuthnValidationError
-from tests.support.database import TestDatabase
+from tests.support.database import TestDatabase, connect
 
 SOMEONE = "00000000-0000-4000-8000-000000000001"
 
@@ -44,7 +44,7 @@ async def test_audit_values_are_objects_with_and_without_a_jsonb_codec(
     module_database: TestDatabase, authn: AuthnClient
 ) -> None:
     user_id = await authn.create_user("alice@example.com")
-    connection = await asyncpg.connect(module_database.app_url)
+    connection = await connect(module_database.app_url)
     try:
         await connection.set_type_codec("jsonb", encoder=json.dumps, decoder=json.loads, schema="pg_catalog")
         with_codec = AuthnClient(connection, authn.namespace)
@@ -135,7 +135,7 @@ async def test_a_row_of_another_tenant_is_refused(connection: asyncpg.Connection
 
 
 async def test_a_fault_is_not_dressed_up_as_a_refusal(module_database: TestDatabase) -> None:
-    connection = await asyncpg.connect(module_database.app_url)
+    connection = await connect(module_database.app_url)
     await connection.close()
     with pytest.raises(asyncpg.InterfaceError):
         await AuthnClient(connection).get_stats()

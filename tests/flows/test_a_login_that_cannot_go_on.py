@@ -1,7 +1,6 @@
 """Flows that are over, or another browser's: never a dead end, never somebody else's state."""
 
-from tests.flows.conftest import Somebody
-from tests.support.person import PASSWORD, Person, an_email, newest_mail
+from tests.support.person import PASSWORD, Person, Somebody, an_email, newest_mail
 from tests.support.server import SEEDED_PASSWORD, PortalServer
 
 

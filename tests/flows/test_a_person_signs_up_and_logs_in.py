@@ -1,7 +1,6 @@
 """The main journey at plain forms: sign up with the code from the mail, log out, log in again by password."""
 
-from tests.flows.conftest import Somebody
-from tests.support.person import PASSWORD, Person, an_email, newest_mail
+from tests.support.person import PASSWORD, Person, Somebody, an_email, newest_mail
 from tests.support.server import PortalServer
 
 

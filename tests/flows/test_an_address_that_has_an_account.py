@@ -1,7 +1,6 @@
 """Signing up with an address that has an account: the page says nothing, the mail does, and it keeps the way."""
 
-from tests.flows.conftest import Somebody
-from tests.support.person import PASSWORD, Person, an_email, newest_mail
+from tests.support.person import PASSWORD, Person, Somebody, an_email, newest_mail
 from tests.support.server import PortalServer
 
 

@@ -2,8 +2,7 @@
 
 import re
 
-from tests.flows.conftest import Somebody
-from tests.support.person import PASSWORD, Person, an_email, newest_mail
+from tests.support.person import PASSWORD, Person, Somebody, an_email, newest_mail
 from tests.support.server import SEEDED_PASSWORD, PortalServer
 
 

@@ -2,8 +2,7 @@
 
 import pytest
 
-from tests.flows.conftest import Somebody
-from tests.support.person import Person, an_email
+from tests.support.person import Person, Somebody, an_email
 from tests.support.server import SEEDED_PASSWORD, PortalServer
 
 NOT_A_MATCH = "That address and password do not match"

@@ -1,7 +1,6 @@
 """Typing the code: mistyped, sent again, sent to a corrected address, too late."""
 
-from tests.flows.conftest import Somebody
-from tests.support.person import PASSWORD, Person, an_email, mails_to, newest_mail
+from tests.support.person import PASSWORD, Person, Somebody, an_email, mails_to, newest_mail
 from tests.support.server import PortalServer
 
 A_MINUTE_PASSES = "update authn.verifications set created_at = created_at - interval '1 minute' where email = '{}'"

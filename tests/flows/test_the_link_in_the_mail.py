@@ -1,7 +1,6 @@
 """The link instead of the code: in the browser that signed up, in another one, too late, too often."""
 
-from tests.flows.conftest import Somebody
-from tests.support.person import IPHONE, PASSWORD, Person, an_email, newest_mail
+from tests.support.person import IPHONE, PASSWORD, Person, Somebody, an_email, newest_mail
 from tests.support.server import PortalServer
 
 

@@ -1,8 +1,7 @@
 """/account/devices: see where one is logged in, end one session, end all others; as plain HTML and as HTMX."""
 
-from tests.flows.conftest import Somebody
 from tests.support.html import HtmlPage
-from tests.support.person import IPHONE, Person, an_email
+from tests.support.person import IPHONE, Person, Somebody, an_email
 from tests.support.server import PortalServer
 
 DEVICES = "/account/devices"

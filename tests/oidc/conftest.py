@@ -9,7 +9,7 @@ import pytest
 from portal.app import create_app
 from portal.methods.password.hashing import PASSWORDS
 from portal.settings import load_settings
-from tests.oidc.people_and_apps import ISSUER, PASSWORD, App, Browser, CountingDatabase, World
+from tests.oidc.people_and_apps import ISSUER, PASSWORD, SECRET_KEY, App, Browser, CountingDatabase, World
 from tests.support.database import TestDatabase
 
 
@@ -20,7 +20,7 @@ async def world(module_database: TestDatabase, tmp_path_factory: pytest.TempPath
         {
             "PORTAL_URL": ISSUER,
             "PORTAL_DATABASE_URL": module_database.app_url,
-            "PORTAL_SECRET_KEY": "a-secret-key-for-tests-that-is-long-enough",
+            "PORTAL_SECRET_KEY": SECRET_KEY,
             "PORTAL_DATA_DIR": str(Path(tmp_path_factory.mktemp("data"))),
         }
     )
@@ -38,6 +38,12 @@ async def world(module_database: TestDatabase, tmp_path_factory: pytest.TempPath
 async def app(world: World) -> App:
     """A confidential first-party app."""
     return await world.app()
+
+
+@pytest.fixture
+async def renewing(world: World) -> App:
+    """An app that was registered with the refresh token grant."""
+    return await world.app("Renewing", grant_types=["authorization_code", "refresh_token"])
 
 
 @pytest.fixture

@@ -13,14 +13,18 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 
 import httpx
 
+from portal.crypto.sealing import Sealer
 from portal.crypto.tokens import new_token
 from portal.db.engine import Database
+from portal.mail.message import Mail, open_mail
 from portal.oidc.clients import RegisteredClient, create_client
-from tests.support.database import TestDatabase, execute, fetch
+from tests.support.database import STATEMENT_CACHE, TestDatabase, execute, fetch
 
 ISSUER = "http://localhost:8000"
 CALLBACK = "https://app.example/callback"
 PASSWORD = "correct-horse-battery"
+SECRET_KEY = "a-secret-key-for-tests-that-is-long-enough"
+SEALER = Sealer((SECRET_KEY.encode(),))
 
 
 class Browser:
@@ -102,11 +106,26 @@ class App:
             "redirect_uri": CALLBACK,
             "code_verifier": self.verifier,
         }
+        return await self.call("/oauth2/token", **{**ordinary, **changes})
+
+    async def refresh(self, refresh_token: str, **changes: str | None) -> httpx.Response:
+        """Exchange a refresh token for new tokens."""
+        ordinary = {"grant_type": "refresh_token", "refresh_token": refresh_token}
+        return await self.call("/oauth2/token", **{**ordinary, **changes})
+
+    async def revoke(self, token: str, **more: str | None) -> httpx.Response:
+        return await self.call("/oauth2/revoke", token=token, **more)
+
+    async def introspect(self, token: str, **more: str | None) -> httpx.Response:
+        return await self.call("/oauth2/introspect", token=token, **more)
+
+    async def call(self, path: str, **fields: str | None) -> httpx.Response:
+        """Send a form to the provider as this app; None leaves a field out."""
         if self.client_secret is None:
-            ordinary["client_id"] = self.client_id
-        fields = {name: value for name, value in {**ordinary, **changes}.items() if value is not None}
+            fields = {"client_id": self.client_id, **fields}
+        data = {name: value for name, value in fields.items() if value is not None}
         auth = None if self.client_secret is None else httpx.BasicAuth(self.client_id, self.client_secret)
-        return await self.http.post("/oauth2/token", data=fields, auth=auth)
+        return await self.http.post(path, data=data, auth=auth)
 
     async def userinfo(self, access_token: str) -> httpx.Response:
         return await self.http.get("/oauth2/userinfo", headers={"authorization": f"Bearer {access_token}"})
@@ -121,7 +140,7 @@ class World:
         self.transport = transport
         self.database = database
         self._superuser = superuser
-        self.app_url = superuser.app_url
+        self.app_url, self.superuser_url = superuser.app_url, superuser.superuser_url
         self.http = httpx.AsyncClient(transport=transport, base_url=ISSUER)
 
     def browser(self) -> Browser:
@@ -150,6 +169,12 @@ class World:
         )
         return [{**row, "new_values": json.loads(row["new_values"] or "null")} for row in rows]
 
+    async def mails(self, to: str) -> list[Mail]:
+        """The mails that wait for a person, oldest first."""
+        rows = await self.rows("select payload from authn.outbox where payload <> '' order by id")
+        mails = [open_mail(SEALER, row["payload"]) for row in rows]
+        return [mail for mail in mails if mail.to == to]
+
     async def rows(self, query: str, *arguments: object) -> list[Any]:
         """Look into the database without row-level security."""
         return await asyncio.to_thread(fetch, self._superuser.superuser_url, query, *arguments)
@@ -163,7 +188,7 @@ class CountingDatabase(Database):
     """The real database, with a count of the round trips made to it."""
 
     def __init__(self, url: str) -> None:
-        super().__init__(url)
+        super().__init__(url, statement_cache=STATEMENT_CACHE)
         self.round_trips = 0
 
     async def fetch(self, query: str, *args: object) -> list[Any]:

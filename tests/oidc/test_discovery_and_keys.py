@@ -38,7 +38,11 @@ async def test_the_metadata_promises_no_more_than_there_is(world: World) -> None
     assert metadata["authorization_response_iss_parameter_supported"] is True
     assert metadata["request_uri_parameter_supported"] is False
     assert metadata["request_parameter_supported"] is False
-    assert metadata["grant_types_supported"] == ["authorization_code"]
+    assert metadata["grant_types_supported"] == ["authorization_code", "refresh_token"]
+    # A public app may end its tokens, but has nothing that would let it ask about them.
+    assert "none" in metadata["revocation_endpoint_auth_methods_supported"]
+    assert "none" not in metadata["introspection_endpoint_auth_methods_supported"]
+    assert "offline_access" in metadata["scopes_supported"]
 
 
 async def test_the_metadata_is_the_namespaces_own_whatever_the_host_header_says(world: World) -> None:

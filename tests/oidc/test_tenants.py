@@ -8,8 +8,10 @@ import pytest
 
 from portal.crypto.tokens import token_digest
 from portal.oidc import queries
+from portal.oidc.token import queries as token_queries
 from tests.oidc.people_and_apps import App, Browser, World, answer
 from tests.oidc.test_codes import code_for
+from tests.support.database import connect
 
 TABLES = (
     "clients",
@@ -34,7 +36,7 @@ async def used(world: World) -> App:
 @pytest.mark.adversarial("R1")
 @pytest.mark.parametrize("table", TABLES)
 async def test_a_table_shows_a_namespace_its_own_rows_only(world: World, used: App, table: str) -> None:
-    connection = await asyncpg.connect(world.app_url)
+    connection = await connect(world.app_url)
     count = f"select count(*) from authn.{table}"
     try:
         assert await connection.fetchval(count) == 0
@@ -97,12 +99,7 @@ async def test_nothing_can_be_hung_on_another_namespaces_people_or_apps(world: W
             parameters={},
             valid_for=timedelta(hours=1),
         )
-    issued = await queries.issue_access_token(
-        world.database,
-        "another",
-        code_id=str(uuid.uuid4()),
-        token_digest="x",
-        valid_for=timedelta(hours=1),
-        actor={},
+    issued = await token_queries.issue_tokens(
+        world.database, "another", code_id=str(uuid.uuid4()), access_digest="x", refresh_digest="y", actor={}
     )
     assert not issued

@@ -8,7 +8,7 @@ from typing import Any
 import asyncpg
 import pytest
 
-from tests.support.database import TestDatabase
+from tests.support.database import TestDatabase, connect
 
 
 class Sql:
@@ -57,7 +57,7 @@ def _placeholders(arguments: tuple[Any, ...]) -> str:
 
 @pytest.fixture(scope="module")
 async def app_connection(module_database: TestDatabase) -> AsyncIterator[asyncpg.Connection]:
-    connection = await asyncpg.connect(module_database.app_url)
+    connection = await connect(module_database.app_url)
     yield connection
     await connection.close()
 

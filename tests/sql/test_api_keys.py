@@ -83,3 +83,20 @@ async def test_a_duplicate_key_is_refused_without_printing_it(sql: Sql, namespac
     error = await sql.error("create_api_key", user_id, "the-same-key", None, None, namespace)
     assert error.sqlstate == "23505"
     assert "the-same-key" not in repr(error.as_dict())
+
+
+async def test_a_user_has_50_live_keys_at_most(sql: Sql, superuser: asyncpg.Connection, namespace: str) -> None:
+    user_id = await sql.user(namespace)
+    await superuser.execute(
+        "INSERT INTO authn.api_keys (namespace, user_id, key_hash, expires_at) "
+        "SELECT $1, $2, 'k' || n, CASE WHEN n > 50 THEN now() END FROM generate_series(1, 60) n",
+        namespace,
+        user_id,
+    )
+    error = await sql.error("create_api_key", user_id, "one more", None, None, namespace)
+    assert (error.sqlstate, str(error)) == ("54000", "a user may have at most 50 API keys")
+    key_id = (await sql.rows("list_api_keys", user_id, namespace))[0]["key_id"]
+    await sql.value("revoke_api_key", key_id, namespace)
+    await sql.value("create_api_key", user_id, "one more", None, None, namespace)
+    bo = await sql.user(namespace, "bo@example.com")
+    await sql.value("create_api_key", bo, "bos", None, None, namespace)

@@ -11,6 +11,7 @@ from tests.sql.conftest import Sql
 MISSING, EMPTY, TOO_LONG, MALFORMED, UNKNOWN_USER = "22004", "22026", "22001", "22023", "23503"
 SOMEONE = uuid.UUID("00000000-0000-4000-8000-000000000001")
 EMAIL = "alice@example.com"
+PHONE = "+41791234567"
 
 # One working call of each function, and what its arguments are. The namespace is added where `Ns` stands.
 Ns = object()
@@ -59,6 +60,28 @@ CALLS: dict[str, tuple[tuple[str, Any], ...]] = {
     "cleanup_expired": (("namespace", Ns), ("batch", 10)),
     "get_stats": (("namespace", Ns),),
     "resume_session": (("hash", "a-hash"), ("namespace", Ns)),
+    "use_recovery_code": (("id", SOMEONE), ("code number", 1), ("namespace", Ns)),
+    "find_verified_identity": (("identity kind", "email"), ("email", EMAIL), ("namespace", Ns)),
+    "list_identities": (("id", SOMEONE), ("namespace", Ns)),
+    "add_identity": (("new owner", SOMEONE), ("identity kind", "phone"), ("phone", PHONE), ("namespace", Ns)),
+    "verify_identity": (("id", SOMEONE), ("id", SOMEONE), ("namespace", Ns)),
+    "remove_identity": (("id", SOMEONE), ("id", SOMEONE), ("namespace", Ns)),
+    "is_email_taken": (("email", EMAIL), ("namespace", Ns)),
+    "create_user_with_phone": (("phone", PHONE), ("namespace", Ns)),
+    "find_or_create_email_identity": (("email", EMAIL), ("namespace", Ns)),
+    "find_or_create_phone_identity": (("phone", PHONE), ("namespace", Ns)),
+    "get_profile": (("id", SOMEONE), ("namespace", Ns)),
+    "update_profile": (("id", SOMEONE), ("changes", "{}"), ("namespace", Ns)),
+    "get_user_by_username": (("username", "alice"), ("namespace", Ns)),
+    "link_federated_identity": (
+        ("new owner", SOMEONE), ("hash", "google"), ("hash", "https://issuer.example"), ("hash", "subject"),
+        ("optional email", EMAIL), ("namespace", Ns),
+    ),
+    "use_federated_identity": (
+        ("hash", "https://issuer.example"), ("hash", "subject"), ("optional email", EMAIL), ("namespace", Ns),
+    ),
+    "list_federated_identities": (("id", SOMEONE), ("namespace", Ns)),
+    "unlink_federated_identity": (("id", SOMEONE), ("id", SOMEONE), ("namespace", Ns)),
 }  # fmt: skip
 
 BAD_EMAILS = [
@@ -77,8 +100,29 @@ BAD_NAMESPACES = [
     ("acme\n", MALFORMED), ("\u2003acme", MALFORMED), ("acme\u00a0", MALFORMED), ("a\u009fb", MALFORMED),
     ("n" * 1025, TOO_LONG),
 ]  # fmt: skip
+BAD_PHONES = [
+    (None, MISSING), ("", EMPTY), ("   ", EMPTY), ("079 123 45 67", MALFORMED), ("+41 79 123 45 67", MALFORMED),
+    ("+0791234567", MALFORMED), ("+123456", MALFORMED), ("+1234567890123456", MALFORMED), ("+4179123456a", MALFORMED),
+    ("+41791234567\n+41797654321", MALFORMED), ("+" + "1" * 1024, TOO_LONG),
+]  # fmt: skip
+BAD_CHANGES = [
+    (None, MISSING), ("[]", MALFORMED), ("null", MALFORMED), ('{"nickname": "Al"}', MALFORMED),
+    ('{"email_verified_at": "2026-01-01"}', MALFORMED), ('{"name": 1}', MALFORMED), ('{"name": ["Al"]}', MALFORMED),
+    ('{"name": ""}', EMPTY), ('{"name": "a\\nb"}', MALFORMED), ('{"name": "%s"}' % ("n" * 1025), TOO_LONG),
+    ('{"username": "a@b"}', MALFORMED), ('{"username": "-a"}', MALFORMED), ('{"username": "\u0430lice"}', MALFORMED),
+    ('{"username": "%s"}' % ("u" * 65), TOO_LONG), ('{"locale": "not a tag"}', MALFORMED),
+    ('{"zoneinfo": "Europe/Atlantis"}', MALFORMED), ('{"zoneinfo": "UTC+3"}', MALFORMED),
+    ('{"picture": "javascript:alert(1)"}', MALFORMED), ('{"metadata": null}', MALFORMED),
+    ('{"metadata": []}', MALFORMED), ('{"metadata": {"a": "%s"}}' % ("x" * 16384), TOO_LONG),
+]  # fmt: skip
 BAD = {
     "email": BAD_EMAILS,
+    "optional email": BAD_EMAILS[1:],
+    "phone": BAD_PHONES,
+    "identity kind": [(None, MISSING), ("", EMPTY), ("fax", MALFORMED), ("EMAIL", MALFORMED)],
+    "username": [(None, MISSING), ("", EMPTY), ("a b", MALFORMED), ("a@b", MALFORMED), ("u" * 65, TOO_LONG)],
+    "changes": BAD_CHANGES,
+    "code number": [(None, MISSING), (0, MALFORMED), (101, MALFORMED)],
     "hash": BAD_HASHES,
     "optional hash": BAD_HASHES[1:],
     "namespace": BAD_NAMESPACES,
@@ -146,6 +190,27 @@ async def test_a_hash_of_1024_characters_is_stored_and_compared_as_given(sql: Sq
     await sql.value("create_session", user_id, longest, None, None, None, namespace)
     assert await sql.row("validate_session", longest, namespace)
     assert await sql.row("validate_session", longest.strip(), namespace) is None
+
+
+async def test_names_and_secrets_may_be_as_long_as_promised(sql: Sql, namespace: str) -> None:
+    user_id = await sql.user(namespace)
+    longest = "n" * 1024
+    await sql.value("add_mfa", user_id, "totp", "s" * 65536, longest, namespace)
+    await sql.value("create_api_key", user_id, longest, longest, None, namespace)
+    (authenticator,) = await sql.rows("get_mfa", user_id, "totp", namespace)
+    assert (len(authenticator["secret"]), authenticator["name"]) == (65536, longest)
+    (key,) = await sql.rows("list_api_keys", user_id, namespace)
+    assert key["name"] == longest
+
+
+async def test_optional_arguments_may_be_null_and_mean_their_defaults(sql: Sql, namespace: str) -> None:
+    user_id = await sql.value("create_user", EMAIL, None, namespace)
+    await sql.value("create_session", user_id, "s", None, None, None, namespace)
+    assert await sql.value("extend_session", "s", None, namespace) is not None
+    assert await sql.value("is_locked_out", EMAIL, namespace, None, None) is False
+    assert await sql.rows("get_recent_attempts", EMAIL, namespace, None) == []
+    assert len(await sql.rows("list_users", namespace, None, None)) == 1
+    assert (await sql.row("cleanup_expired", namespace, None))["sessions_deleted"] == 0  # type: ignore[index]
 
 
 async def test_an_email_of_1024_bytes_is_accepted(sql: Sql, namespace: str) -> None:

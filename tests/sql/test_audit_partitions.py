@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import asyncpg
 import pytest
 
-from tests.support.database import TestDatabase
+from tests.support.database import TestDatabase, connect
 
 
 @pytest.fixture
@@ -146,7 +146,7 @@ async def test_partition_bounds_do_not_depend_on_how_the_session_writes_dates(
 
 
 async def test_the_application_may_make_partitions_but_not_shorten_the_log(database: TestDatabase) -> None:
-    connection = await asyncpg.connect(database.app_url)
+    connection = await connect(database.app_url)
     try:
         assert await _call(connection, "ensure_audit_partitions(4)") == _months(4, 4)
         with pytest.raises(asyncpg.InsufficientPrivilegeError):

@@ -8,7 +8,7 @@ import asyncpg
 import pytest
 
 from tests.sql.conftest import Sql
-from tests.support.database import TestDatabase
+from tests.support.database import STATEMENT_CACHE, TestDatabase
 
 EMAIL = "alice@example.com"
 
@@ -112,7 +112,9 @@ async def test_attempts_are_counted_by_the_prefix_of_their_address(
 async def test_of_40_failures_at_once_exactly_one_is_the_lockout(
     sql: Sql, module_database: TestDatabase, namespace: str
 ) -> None:
-    async with asyncpg.create_pool(module_database.app_url, min_size=20, max_size=20) as pool:
+    async with asyncpg.create_pool(
+        module_database.app_url, min_size=20, max_size=20, statement_cache_size=STATEMENT_CACHE
+    ) as pool:
         query = "SELECT authn.record_login_attempt($1, false, NULL, $2)"
         await asyncio.gather(*(pool.execute(query, EMAIL, namespace) for _ in range(40)))
     kinds = [event["event_type"] for event in await sql.events(namespace)]

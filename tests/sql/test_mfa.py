@@ -52,3 +52,24 @@ async def test_authenticators_of_an_unknown_user_are_none(sql: Sql, namespace: s
     assert await sql.rows("list_mfa", uuid.uuid4(), namespace) == []
     assert await sql.rows("get_mfa", uuid.uuid4(), "totp", namespace) == []
     assert await sql.value("has_mfa", uuid.uuid4(), namespace) is False
+
+
+async def test_a_recovery_code_is_used_once_and_the_used_ones_are_counted(sql: Sql, namespace: str) -> None:
+    user_id = await sql.user(namespace)
+    mfa_id = await sql.value("add_mfa", user_id, "recovery_codes", "hashes", None, namespace)
+    assert await sql.value("use_recovery_code", mfa_id, 7, namespace) == 1
+    assert await sql.value("use_recovery_code", mfa_id, 7, namespace) is None
+    assert await sql.value("use_recovery_code", mfa_id, 1, namespace) == 2
+    assert (await sql.rows("list_mfa", user_id, namespace))[0]["last_used_at"] is not None
+    events = [event for event in await sql.events(namespace) if event["event_type"] == "mfa_used"]
+    assert [event["new_values"]["codes_used"] for event in events] == [1, 2]
+
+
+async def test_only_recovery_codes_of_the_namespace_are_used_up(sql: Sql, namespace: str) -> None:
+    user_id = await sql.user(namespace)
+    totp = await sql.value("add_mfa", user_id, "totp", "s", None, namespace)
+    codes = await sql.value("add_mfa", user_id, "recovery_codes", "hashes", None, namespace)
+    assert await sql.value("use_recovery_code", totp, 1, namespace) is None
+    assert await sql.value("use_recovery_code", codes, 1, f"{namespace}-other") is None
+    assert await sql.value("use_recovery_code", uuid.uuid4(), 1, namespace) is None
+    assert await sql.value("use_recovery_code", codes, 1, namespace) == 1

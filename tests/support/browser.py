@@ -72,7 +72,13 @@ async def visit(browser: Browser) -> AsyncIterator[Visit]:
 
 
 async def new_context(
-    browser: Browser, *, javascript: bool = True, phone: bool = False, dark: bool = False, **options: Any
+    browser: Browser,
+    *,
+    javascript: bool = True,
+    phone: bool = False,
+    dark: bool = False,
+    address: str | None = None,
+    **options: Any,
 ) -> BrowserContext:
     """Make a profile with an address of its own behind the portal's trusted proxy."""
     context = await browser.new_context(
@@ -84,7 +90,7 @@ async def new_context(
         color_scheme="dark" if dark else "light",
         locale="en-GB",
         reduced_motion="reduce",
-        extra_http_headers={"x-forwarded-for": an_address()},
+        extra_http_headers={"x-forwarded-for": address or an_address()},
         **options,
     )
     context.set_default_timeout(NAVIGATION_WITHIN)

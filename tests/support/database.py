@@ -1,7 +1,8 @@
 """A real PostgreSQL for the tests: one server for the whole run, a template migrated once, a clone for each who asks.
 
 `database` is a test's own clone, `module_database` one for a whole file. With PORTAL_DATABASE_URL and
-PORTAL_DATABASE_OWNER_URL set, the databases are made on that server; the owner's login is then a superuser.
+PORTAL_DATABASE_OWNER_URL set, the databases are made on that server, by the login of TEST_DATABASE_SUPERUSER_URL, or by
+the owner where it is a superuser. PORTAL_DATABASE_STATEMENT_CACHE=0 says that a pooler stands before it.
 """
 
 import asyncio
@@ -24,6 +25,9 @@ from portal.db.migrate import migrate
 
 # Nothing of a test needs to outlive a crash of the machine. Only here: the portal's own database keeps fsync on.
 NOT_DURABLE = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off", "max_connections": "200"}
+
+# 0 behind a pooler, where a prepared statement may lie on another connection than the one that is to run it.
+STATEMENT_CACHE = int(os.environ.get("PORTAL_DATABASE_STATEMENT_CACHE", "512"))
 
 T = TypeVar("T")
 
@@ -65,11 +69,16 @@ def run_now(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
     return results[0]
 
 
+async def connect(url: str) -> "asyncpg.Connection[asyncpg.Record]":
+    """Open a connection that works through a pooler, too, where there is one."""
+    return await asyncpg.connect(url, statement_cache_size=STATEMENT_CACHE)
+
+
 def execute(url: str, *statements: str) -> None:
     """Run statements, each by itself in autocommit."""
 
     async def work() -> None:
-        connection = await asyncpg.connect(url)
+        connection = await connect(url)
         try:
             for statement in statements:
                 await connection.execute(statement)
@@ -83,7 +92,7 @@ def fetch(url: str, query: str, *arguments: object) -> list[Any]:
     """Run one query on a connection of its own."""
 
     async def work() -> list[Any]:
-        connection = await asyncpg.connect(url)
+        connection = await connect(url)
         try:
             return list(await connection.fetch(query, *arguments))
         finally:
@@ -97,7 +106,8 @@ def postgres_server() -> Iterator[TestDatabase]:
     """The server of this test run, by its first database."""
     app_url, owner_url = os.environ.get("PORTAL_DATABASE_URL"), os.environ.get("PORTAL_DATABASE_OWNER_URL")
     if app_url and owner_url:
-        yield TestDatabase(urlsplit(owner_url).path.lstrip("/"), app_url, owner_url, owner_url)
+        superuser_url = os.environ.get("TEST_DATABASE_SUPERUSER_URL", owner_url)
+        yield TestDatabase(urlsplit(owner_url).path.lstrip("/"), app_url, owner_url, superuser_url)
         return
     with temporary_data_dir() as data_dir, EmbeddedPostgres(data_dir, NOT_DURABLE) as server:
         yield TestDatabase("portal", server.app_url, server.owner_url, server.superuser_url)

@@ -1,12 +1,14 @@
 """A person at plain HTML forms, and the mailbox they read: no script, no knowledge of the inside."""
 
 import secrets
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import urlencode
 
 import httpx
+import pytest
 
 from tests.support.html import HtmlForm, HtmlPage
 from tests.support.server import PortalServer, an_address
@@ -175,3 +177,26 @@ def _unticked(page: HtmlPage, _form: HtmlForm) -> set[str]:
         for element in page.elements
         if element.tag == "input" and element.attributes.get("type") == "checkbox" and "name" in element.attributes
     }
+
+
+Somebody = Callable[..., Person]
+
+
+@pytest.fixture
+def somebody(portal_server: PortalServer) -> Iterator[Somebody]:
+    """Another browser, with an address of its own, each time it is asked."""
+    people: list[Person] = []
+
+    def arrive(**who: str) -> Person:
+        people.append(Person(portal_server, **who))
+        return people[-1]
+
+    yield arrive
+    for person in people:
+        person.close()
+
+
+@pytest.fixture
+def zoe(somebody: Somebody) -> Person:
+    """A person at a browser without scripts."""
+    return somebody()

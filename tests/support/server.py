@@ -21,7 +21,15 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.support.database import TestDatabase, drop_database, empty_database, execute, fetch, temporary_data_dir
+from tests.support.database import (
+    STATEMENT_CACHE,
+    TestDatabase,
+    drop_database,
+    empty_database,
+    execute,
+    fetch,
+    temporary_data_dir,
+)
 
 ROOT = Path(__file__).parents[2]
 READY_WITHIN = 60.0  # seconds; a busy machine that makes a database first needs a few
@@ -138,13 +146,12 @@ def https_portal_server(postgres_server: TestDatabase, template_database: TestDa
 
 
 @contextlib.contextmanager
-def serving(
-    postgres_server: TestDatabase, template_database: TestDatabase, **settings: str
-) -> Iterator[PortalServer]:
+def serving(postgres_server: TestDatabase, template_database: TestDatabase, **settings: str) -> Iterator[PortalServer]:
     """Run a portal on a clone of the template database; `settings` win over those of development."""
     database = empty_database(postgres_server, template=template_database.name)
     with temporary_data_dir() as data_dir:
-        server = prepare_server(data_dir, PORTAL_DATABASE_URL=database.app_url, **settings)
+        address = {"PORTAL_DATABASE_URL": database.app_url, "PORTAL_DATABASE_STATEMENT_CACHE": str(STATEMENT_CACHE)}
+        server = prepare_server(data_dir, **address, **settings)
         server.environment["PORTAL_DATABASE_OWNER_URL"] = database.owner_url
         server.database = database
         try:

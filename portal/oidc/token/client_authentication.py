@@ -37,12 +37,29 @@ def authenticate_client(server: Any, request: Any) -> tuple[Client, AuthMethod]:
     """
     presented = _presented(request.form, request.headers.get("Authorization"))
     if presented is None:
-        raise _refused(server, None, "no_credentials")
+        raise refuse_client(server, None, "no_credentials")
     client: Client | None = server.query_client(presented.client_id)
     reason = _refusal(client, presented)
     if client is None or reason:
-        raise _refused(server, presented.client_id, reason or "unknown_client")
+        raise refuse_client(server, presented.client_id, reason or "unknown_client")
     return client, presented.method
+
+
+def refuse_client(server: Any, client_id: str | None, reason: str) -> InvalidClientError:
+    """Write down that an app failed to prove itself, and return the error to raise. `reason` is for the log."""
+    known = client_id if client_id and client_id.isprintable() else None
+    server.run(
+        queries.record_refusal(
+            server.provider.querier,
+            server.namespace,
+            "client_authentication_failed",
+            client_id=known[:200] if known else None,
+            reason=reason,
+            actor=server.actor,
+        )
+    )
+    # 401 with a challenge also where no header was sent: HTTP wants one with every 401 (RFC 9110 section 15.5.2).
+    return InvalidClientError(FAILED, status_code=401)
 
 
 def _presented(parameters: Parameters, authorization: str | None) -> Presented | None:
@@ -82,19 +99,3 @@ def _refusal(client: Client | None, presented: Presented) -> str | None:
     if presented.secret is not None and not client.check_client_secret(presented.secret):
         return "wrong_secret"
     return None
-
-
-def _refused(server: Any, client_id: str | None, reason: str) -> InvalidClientError:
-    known = client_id if client_id and client_id.isprintable() else None
-    server.run(
-        queries.record_refusal(
-            server.provider.querier,
-            server.namespace,
-            "client_authentication_failed",
-            client_id=known[:200] if known else None,
-            reason=reason,
-            actor=server.actor,
-        )
-    )
-    # 401 with a challenge also where no header was sent: HTTP wants one with every 401 (RFC 9110 section 15.5.2).
-    return InvalidClientError(FAILED, status_code=401)

@@ -3,19 +3,21 @@
 One class for both halves, as Authlib has it: giving the code, and taking it for tokens.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from authlib.oauth2.rfc6749 import grants
+from authlib.oauth2.rfc6749 import InvalidGrantError, grants
 from authlib.oidc.core.errors import LoginRequiredError
-from authlib.oidc.core.grants import OpenIDCode
 
 from portal.crypto.tokens import new_token, token_digest
 from portal.oidc import queries
 from portal.oidc.authorize.response import back_to_app
-from portal.oidc.id_token import Login, sign_id_token
+from portal.oidc.id_token import Login
 from portal.oidc.pkce import S256Challenge
 from portal.oidc.scopes import join_scopes, split_scope
+from portal.oidc.token import queries as token_queries
+from portal.oidc.token.id_tokens import IdTokens
 from portal.oidc.token.lifetimes import AUTHORIZATION_CODE_VALID_FOR
 from portal.web.request import CurrentSession
 
@@ -109,23 +111,10 @@ class AuthorizationCodeGrant(grants.AuthorizationCodeGrant):
     def delete_authorization_code(self, authorization_code: RedeemedCode) -> None:
         """Authlib hook: the row stays, so that a second use is noticed and ends what the first one gave."""
 
-    def authenticate_user(self, authorization_code: RedeemedCode) -> queries.TakenCode:
-        """Authlib hook: whose code it is; taking it checked that the person may still log in."""
-        return authorization_code.taken
-
-
-class IdTokens(OpenIDCode):
-    """Adds an ID token where the scope has openid."""
-
-    def exists_nonce(self, nonce: str, request: Any) -> bool:
-        """Authlib hook: a nonce is the app's own affair; refusing a repeated one breaks a reload of the page."""
-        return False
-
-    def encode_id_token(self, token: dict[str, Any], request: Any) -> str:
-        """Authlib hook: Authlib's own puts the time of the token request in place of a missing auth_time."""
-        server, taken = request.server, request.authorization_code.taken
-        key = server.run(server.provider.signing_keys.current(server.namespace))
-        login = Login(
+    def authenticate_user(self, authorization_code: RedeemedCode) -> Login:
+        """Authlib hook: the login that the code stands for; taking it checked that the person may still log in."""
+        taken = authorization_code.taken
+        return Login(
             user_id=taken.user_id,
             session_id=taken.session_id,
             auth_time=taken.auth_time,
@@ -133,11 +122,21 @@ class IdTokens(OpenIDCode):
             nonce=taken.nonce,
             claims=taken.claims,
         )
-        return sign_id_token(
-            key,
-            issuer=server.issuer,
-            client_id=request.client.client_id,
-            login=login,
-            scopes=taken.scopes,
-            access_token=token["access_token"],
+
+    def save_token(self, token: Mapping[str, Any]) -> None:
+        """Authlib hook: store what was issued, as digests."""
+        server: Any = self.server
+        request: Any = self.request
+        refresh_token = token.get("refresh_token")
+        stored = server.run(
+            token_queries.issue_tokens(
+                server.provider.querier,
+                server.namespace,
+                code_id=request.authorization_code.taken.code_id,
+                access_digest=token_digest(token["access_token"]),
+                refresh_digest=token_digest(refresh_token) if refresh_token else None,
+                actor=server.actor,
+            )
         )
+        if not stored:  # the app or the person was deleted since the code was taken
+            raise InvalidGrantError("The code is no longer valid")

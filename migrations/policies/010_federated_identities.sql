@@ -1,0 +1,6 @@
+-- federated_identities: rows of the tenant that the transaction works for, and without one no rows at all.
+
+drop policy if exists tenant on authn.federated_identities;
+create policy tenant on authn.federated_identities
+    using (namespace = (select nullif(current_setting('authn.tenant_id', true), '')))
+    with check (namespace = (select nullif(current_setting('authn.tenant_id', true), '')));

@@ -1,0 +1,63 @@
+"""/link/<token>: what a mailed link shows, and the button that acts. What it does is its kind's business.
+
+Mail scanners open every link, so GET and HEAD change nothing. The token leaves the address bar with the first POST:
+every outcome is a redirect (ASVS 14.2.1).
+"""
+
+from typing import Any
+
+from litestar import Response, Router, get, post
+
+from portal.crypto.tokens import token_digest
+from portal.login.links import Link, LinkKind
+from portal.login.queries import find_link
+from portal.web.request import PortalRequest
+from portal.web.templates import page
+
+MAX_TOKEN_LENGTH = 100  # characters; ours have 43
+
+
+@get("/link/{token:str}", opt={"session": "optional"})
+async def link_page(request: PortalRequest, token: str) -> Response[Any]:
+    """Show what the link is for. Reads only."""
+    link = await _find(request, token)
+    kind = _kind_of(request, link)
+    if link is None or kind is None or not link.usable:
+        return _dead(request, link)
+    return await kind.show(request, token, link) or _dead(request, link)
+
+
+@post("/link/{token:str}", opt={"session": "optional"}, status_code=303)
+async def use_link(request: PortalRequest, token: str) -> Response[Any]:
+    """Act on the link: once, whoever presses the button first."""
+    link = await _find(request, token)
+    kind = _kind_of(request, link)
+    if link is None or kind is None or not link.usable:
+        return _dead(request, link)
+    return await kind.use(request, token, link) or _dead(request, await _find(request, token))
+
+
+async def _find(request: PortalRequest, token: str) -> Link | None:
+    if len(token) > MAX_TOKEN_LENGTH:
+        return None
+    return await find_link(request.portal.database, token_digest(token), request.browser_digest, request.namespace.name)
+
+
+def _kind_of(request: PortalRequest, link: Link | None) -> LinkKind | None:
+    kinds: dict[str, LinkKind] = request.app.state.link_kinds
+    return kinds.get(link.outcome) if link else None
+
+
+def _dead(request: PortalRequest, link: Link | None) -> Response[Any]:
+    own, kind = link is not None and link.own_browser, _kind_of(request, link)
+    return page(
+        request,
+        "login/link_dead.html",
+        status=410 if link else 404,
+        app_name=link.app_name if link else None,
+        go_on=f"{kind.waiting_page}?flow={link.flow_id}" if link and kind and own else None,
+        logged_in=request.current_session is not None,
+    )
+
+
+ROUTER = Router(path="/", route_handlers=[link_page, use_link])

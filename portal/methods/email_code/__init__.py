@@ -1,0 +1,1 @@
+"""Login by a mailed code or link."""

@@ -1,0 +1,1 @@
+"""A forgotten password: proof by mail, then a new password."""

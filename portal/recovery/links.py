@@ -1,0 +1,48 @@
+"""The link in a recovery mail: it proves the mailbox, and a button leads to the new password in the browser it is opened in."""
+
+from typing import Any
+
+from litestar import Response
+from litestar.response import Redirect
+
+from portal.crypto.tokens import token_digest
+from portal.login.links import Link, LinkKind
+from portal.recovery import queries
+from portal.sessions.devices import describe_device
+from portal.web.request import PortalRequest
+from portal.web.templates import page
+
+
+async def show_link(request: PortalRequest, token: str, link: Link) -> Response[Any] | None:
+    """Say what the button will do, and where the recovery began."""
+    device = describe_device(link.user_agent)
+    return page(
+        request,
+        "recovery/link.html",
+        form_may_leave=True,
+        token=token,
+        own_browser=link.own_browser,
+        email=link.email,
+        app_name=link.app_name,
+        requested_at=link.requested_at,
+        ip_address=link.ip_address,
+        browser=device.browser,
+        system=device.system,
+        icon=f"device-{device.type}",
+    )
+
+
+async def use_link(request: PortalRequest, token: str, link: Link) -> Response[Any] | None:
+    """Note the proof, in the flow that asked or, in another browser, in a fresh one that leads to the same app."""
+    flow_id = await queries.use_recovery_link(
+        request.portal.database,
+        token_digest(token),
+        request.ensure_browser(),
+        link.elsewhere(),
+        request.context.as_actor(),
+        request.namespace.name,
+    )
+    return Redirect(f"/recover/password?flow={flow_id}", status_code=303) if flow_id else None
+
+
+LINKS = (LinkKind("recovery", "/recover/verify", show_link, use_link),)

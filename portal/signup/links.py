@@ -1,0 +1,49 @@
+"""The links in sign-up mails: to confirm an address, and to the login for one that has an account."""
+
+from typing import Any
+
+from litestar import Response
+from litestar.response import Redirect
+
+from portal.crypto.tokens import token_digest
+from portal.login.finish import continue_logged_in
+from portal.login.links import Link, LinkKind
+from portal.sessions.devices import describe_device
+from portal.signup import service
+from portal.web.request import PortalRequest
+from portal.web.templates import page
+
+
+async def show_link(request: PortalRequest, token: str, link: Link) -> Response[Any] | None:
+    """Say what the button will do, and where the sign-up began."""
+    device = describe_device(link.user_agent)
+    return page(
+        request,
+        "signup/link.html",
+        form_may_leave=True,
+        token=token,
+        registered=link.outcome == "already_registered",
+        own_browser=link.own_browser,
+        email=link.email,
+        app_name=link.app_name,
+        requested_at=link.requested_at,
+        browser=device.browser,
+        system=device.system,
+    )
+
+
+async def use_link(request: PortalRequest, token: str, link: Link) -> Response[Any] | None:
+    """Make the account, or lead to the login."""
+    proven, session_token = await service.use_link(request, token_digest(token), link)
+    if proven.outcome == "session":
+        return continue_logged_in(request, session_token, proven.return_to, remembered=False)
+    if proven.outcome == "choose_password":
+        return Redirect(f"/signup/password?flow={proven.flow_id}", status_code=303)
+    if proven.outcome == "login":
+        return Redirect(f"/login?flow={proven.flow_id}", status_code=303)
+    if proven.outcome == "taken":
+        return Redirect("/login", status_code=303)  # somebody proved the address between two mails
+    return None
+
+
+LINKS = tuple(LinkKind(outcome, "/signup/verify", show_link, use_link) for outcome in ("signup", "already_registered"))

@@ -1,0 +1,72 @@
+"""axe finds nothing on any page, in any of its states, light and dark, on a desk and on a phone (WCAG 2.2 AA)."""
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.async_api import Browser, Page
+
+from tests.support.browser import DESKTOP, PHONE
+from tests.support.node import npm_install
+from tests.support.server import ROOT, PortalServer
+from tests.support.tour import tour
+
+AXE = ROOT / "tests" / "support" / "axe"
+INSTALLED = ROOT / ".cache" / "axe"
+# Everything that axe knows, best practices too, but what is experimental.
+OPTIONS = {"resultTypes": ["violations"], "runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
+
+
+@pytest.fixture(scope="session")
+def axe_source() -> str:
+    """The script of axe-core, from npm by its hash."""
+    INSTALLED.mkdir(parents=True, exist_ok=True)
+    for name in ("package.json", "package-lock.json"):
+        shutil.copy(AXE / name, INSTALLED)
+    return (npm_install(INSTALLED) / "axe-core" / "axe.min.js").read_text()
+
+
+async def violations(page: Page, axe: str) -> list[str]:
+    """What axe finds on the page as it is now, one line each."""
+    if not await page.evaluate("'axe' in window"):
+        await page.evaluate(axe)
+    found: dict[str, Any] = await page.evaluate("options => axe.run(document, options)", OPTIONS)
+    return [
+        f"{violation['id']}: {violation['help']}: {node['target']} {node['html'][:160]}"
+        for violation in found["violations"]
+        for node in violation["nodes"]
+    ]
+
+
+async def test_axe_finds_nothing_on_any_page(
+    portal_server: PortalServer, demo_app: str, browser: Browser, axe_source: str
+) -> None:
+    found: list[str] = []
+    seen: list[str] = []
+    # bypass_csp lets axe in; that the pages obey their policy is looked at by every other browser test.
+    async for stop in tour(browser, portal_server, demo_app, bypass_csp=True):
+        seen.append(stop.name)
+        for scheme in ("light", "dark"):
+            await stop.page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+            for screen, size in (("desktop", DESKTOP), ("phone", PHONE)):
+                await stop.page.set_viewport_size(size)
+                lines = await violations(stop.page, axe_source)
+                found += [f"{stop.name}, {scheme}, {screen}: {line}" for line in lines]
+        await stop.page.set_viewport_size(DESKTOP)
+    assert len(seen) > 30
+    assert not found, "\n".join(found)
+
+
+async def test_axe_would_find_something(browser: Browser, axe_source: str) -> None:
+    """The positive control."""
+    page = await browser.new_page()
+    await page.set_content("<html><title>x</title><body><img src='x'><p style='color:#ccc;background:#fff'>pale</p>")
+    lines = "\n".join(await violations(page, axe_source))
+    await page.close()
+    assert "image-alt" in lines
+    assert "color-contrast" in lines
+
+
+def test_the_lock_names_the_script_by_its_hash() -> None:
+    assert '"integrity": "sha512-' in (Path(AXE) / "package-lock.json").read_text()

@@ -1,0 +1,203 @@
+"""A tour of every page in a real browser, each in the states that people see: for axe, for screenshots, for texts.
+
+    async for stop in tour(browser, portal, demo_app): look at stop.page
+"""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from playwright.async_api import Browser, BrowserContext, Page
+
+from tests.support.browser import new_context
+from tests.support.database import execute
+from tests.support.person import IPHONE, PASSWORD, Mail, an_email, newest_mail
+from tests.support.server import SEEDED_PASSWORD, PortalServer
+
+
+@dataclass(frozen=True)
+class Stop:
+    """A page to look at; `name` is the page and its state."""
+
+    name: str
+    page: Page
+
+
+class Guide:
+    """Leads through the pages. Each `async for` of a part yields stops."""
+
+    def __init__(self, portal: PortalServer, demo_app: str, desk: BrowserContext, phone: BrowserContext) -> None:
+        self.portal, self.demo_app = portal, demo_app
+        self.desk, self.phone = desk, phone
+        self.page: Page
+
+    async def entrance(self) -> AsyncIterator[Stop]:
+        """The login pages, from an app."""
+        await self.page.goto(self.demo_app)
+        yield self._stop("app")
+        await self.page.get_by_role("link", name="Log in").click()
+        yield self._stop("login")
+        await self._submit({"E-mail address": "zoe at example"}, "Continue")
+        yield self._stop("login-address-error")
+        await self._submit({"E-mail address": "alice@example.com"}, "Continue")
+        yield self._stop("login-password")
+        await self._submit({"Password": "not this one"}, "Log in")
+        yield self._stop("login-password-error")
+
+    async def sign_up(self, email: str) -> AsyncIterator[Stop]:
+        """Sign-up up to the code, and the pages behind the links of its mails."""
+        await self.page.goto(f"{self.demo_app}/signup")
+        yield self._stop("signup")
+        await self._submit({"E-mail address": "zoe at example", "Password": "short"}, "Create account")
+        yield self._stop("signup-errors")
+        await self._submit({"E-mail address": email, "Password": PASSWORD}, "Create account")
+        yield self._stop("verify")
+        waiting = self.page.url
+        await self._submit({"Code from the mail": "12345"}, "Confirm")
+        yield self._stop("verify-error")
+        await self.page.goto(waiting)
+        await self.page.get_by_role("link", name="Wrong address?").click()
+        yield self._stop("verify-change-address")
+        link = (await self._mail(email)).link
+        await self.page.goto(self.portal.url + link)
+        yield self._stop("link")
+        elsewhere = await self.phone.new_page()
+        await elsewhere.goto(self.portal.url + link)
+        yield Stop("link-elsewhere", elsewhere)
+        await elsewhere.get_by_role("button", name="Confirm and continue here").click()
+        await elsewhere.wait_for_url("**/signup/password**")
+        yield Stop("choose-password", elsewhere)
+        await self._submit({"Password": "short"}, "Save and continue", page=elsewhere)
+        yield Stop("choose-password-error", elsewhere)
+        await elsewhere.goto(self.portal.url + link)
+        yield Stop("link-dead", elsewhere)
+        await elsewhere.goto(waiting)
+        yield Stop("gone-other-browser", elsewhere)
+        await elsewhere.close()
+
+    async def registered(self) -> AsyncIterator[Stop]:
+        """The mail to somebody who has an account."""
+        await self.page.goto(f"{self.portal.url}/signup")
+        await self._submit({"E-mail address": "dana@example.com", "Password": PASSWORD}, "Create account")
+        await self.page.goto(self.portal.url + (await self._mail("dana@example.com")).link)
+        yield self._stop("link-registered")
+
+    async def account(self) -> AsyncIterator[Stop]:
+        """Consent, the app, the account, and the way out."""
+        elsewhere = await self.phone.new_page()
+        await elsewhere.goto(f"{self.portal.url}/login")
+        await self._log_in(elsewhere)
+        await elsewhere.wait_for_url("**/account")
+        await elsewhere.close()
+        await self.page.goto(f"{self.demo_app}/login")
+        if "/login" in self.page.url:
+            await self._log_in(self.page)
+        await self.page.wait_for_url("**/oauth2/**")
+        yield self._stop("consent")
+        await self.page.get_by_role("button", name="Allow", exact=True).click()
+        await self.page.wait_for_url(f"{self.demo_app}/**")
+        yield self._stop("app-logged-in")
+        await self.page.goto(f"{self.portal.url}/account")
+        yield self._stop("account")
+        await self.page.goto(f"{self.portal.url}/account/devices")
+        yield self._stop("devices")
+        await self.page.get_by_role("button", name="End all other sessions").click()
+        await self.page.get_by_text("All other sessions have ended").wait_for()
+        yield self._stop("devices-ended")
+        await self.page.goto(f"{self.portal.url}/logout")
+        yield self._stop("logout")
+        await self.page.get_by_role("button", name="Log out", exact=True).click()
+        await self.page.get_by_role("heading", name="You are logged out").wait_for()
+        yield self._stop("logged-out")
+
+    async def errors(self) -> AsyncIterator[Stop]:
+        """What goes wrong."""
+        addresses = {
+            "gone": "/login?flow=00000000-0000-4000-8000-000000000000",
+            "oidc-error": "/oauth2/authorize?client_id=unknown&redirect_uri=https://app.example/",
+            "error-404": "/nothing-here",
+            "error-405": "/login/password",
+        }
+        for name, address in addresses.items():
+            await self.page.goto(self.portal.url + address)
+            yield self._stop(name)
+        with database_away(self.portal):
+            await self.page.goto(f"{self.portal.url}/account")
+            yield self._stop("error-503")
+        await asyncio.to_thread(self.portal.wait_until_ready)
+
+    async def development(self, email: str) -> AsyncIterator[Stop]:
+        """The inbox and the gallery."""
+        await self.page.goto(f"{self.portal.url}/dev/inbox")
+        yield self._stop("inbox")
+        await self.page.goto(f"{self.portal.url}/dev/inbox?to={email}")
+        await self.page.locator("main a[href^='/dev/inbox/']").first.click()
+        yield self._stop("inbox-mail")
+        await self.page.goto(f"{self.portal.url}/dev/inbox?to=nobody@example.org")
+        yield self._stop("inbox-empty")
+        await self.page.goto(f"{self.portal.url}/dev/components")
+        yield self._stop("components")
+
+    def _stop(self, name: str) -> Stop:
+        return Stop(name, self.page)
+
+    async def _submit(self, typed: dict[str, str], button: str, *, page: Page | None = None) -> None:
+        """Fill a form and send it, past the browser's own checks: the server's are what is looked at."""
+        page = page or self.page
+        await page.evaluate("for (const form of document.forms) form.noValidate = true")
+        for label, text in typed.items():
+            await page.get_by_label(label, exact=True).fill(text)
+        async with page.expect_navigation(wait_until="load"):
+            await page.get_by_role("button", name=button, exact=True).click()
+
+    async def _log_in(self, page: Page) -> None:
+        await self._submit({"E-mail address": "alice@example.com"}, "Continue", page=page)
+        await self._submit({"Password": SEEDED_PASSWORD}, "Log in", page=page)
+
+    async def _mail(self, email: str) -> Mail:
+        return await asyncio.to_thread(newest_mail, self.portal, email)
+
+
+async def tour(
+    browser: Browser, portal: PortalServer, demo_app: str, *, email: str | None = None, **options: Any
+) -> AsyncIterator[Stop]:
+    """Go everywhere once. `email` signs up on the way; `options` are those of `new_context`."""
+    email = email or an_email()
+    desk = await new_context(browser, **options)
+    phone = await new_context(browser, **options, user_agent=IPHONE)
+    guide = Guide(portal, demo_app, desk, phone)
+    guide.page = await desk.new_page()
+    parts = (
+        guide.entrance(),
+        guide.sign_up(email),
+        guide.registered(),
+        guide.account(),
+        guide.development(email),
+        guide.errors(),
+    )
+    try:
+        for part in parts:
+            async for stop in part:
+                yield stop
+    finally:
+        await desk.close()
+        await phone.close()
+
+
+@contextlib.contextmanager
+def database_away(portal: PortalServer) -> Iterator[None]:
+    """Take the database away from a portal, and from nobody else, for as long as the block lasts."""
+    database = portal.database
+    assert database is not None
+    execute(
+        database.superuser_url,
+        f"alter database {database.name} connection limit 0",
+        f"select pg_terminate_backend(pid) from pg_stat_activity where datname = '{database.name}' "
+        "and pid <> pg_backend_pid()",
+    )
+    try:
+        yield
+    finally:
+        execute(database.superuser_url, f"alter database {database.name} connection limit -1")
