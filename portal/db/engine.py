@@ -109,7 +109,9 @@ class Database:
                 return await getattr(connection, method)(query, *args)
             finally:
                 self._give_back(borrowed)
-        except AWAY as error:
+        except Exception as error:
+            if not _is_away(error):
+                raise
             raise self._outage(error) from error
         finally:
             self._turn.release()
@@ -121,10 +123,8 @@ class Database:
             if borrowed := self._warm():
                 borrowed.close()  # back to the pool, which hands it out once more
             yield
-        except AWAY as error:
-            raise self._outage(error) from error
-        except DBAPIError as error:
-            if not error.connection_invalidated and not isinstance(error.orig and error.orig.__cause__, AWAY):
+        except Exception as error:
+            if not _is_away(error):
                 raise
             raise self._outage(error) from error
         finally:
@@ -161,6 +161,15 @@ class Database:
         return DatabaseUnavailable(type(error).__name__)
 
 
+def _is_away(error: BaseException | None) -> bool:
+    # SQLAlchemy wraps what asyncpg says, once or twice, and names it as the cause.
+    while error is not None:
+        if isinstance(error, AWAY) or (isinstance(error, DBAPIError) and error.connection_invalidated):
+            return True
+        error = error.__cause__
+    return False
+
+
 def _drop(borrowed: PoolProxiedConnection) -> None:
     borrowed.invalidate()
     borrowed.close()
@@ -193,17 +202,13 @@ def _connector(url: str, statement_cache: int) -> Callable[[], Awaitable[Any]]:
         options["ssl"] = False  # a unix socket
 
     async def connect(**_from_sqlalchemy: Any) -> Any:
-        try:
-            return await asyncpg.connect(
-                url,
-                timeout=CONNECT_TIMEOUT,
-                command_timeout=STATEMENT_TIMEOUT,
-                statement_cache_size=statement_cache,
-                **options,
-            )
-        except AWAY as error:
-            # "The system is starting up", "too many connections": SQLAlchemy would translate it into an error of its own.
-            raise DatabaseUnavailable(type(error).__name__) from error
+        return await asyncpg.connect(
+            url,
+            timeout=CONNECT_TIMEOUT,
+            command_timeout=STATEMENT_TIMEOUT,
+            statement_cache_size=statement_cache,
+            **options,
+        )
 
     return connect
 

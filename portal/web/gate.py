@@ -63,12 +63,12 @@ class Gate:
         # HEAD is answered as GET is; the server sends no body for it (RFC 9110 9.3.2). A copy: the server reads its.
         scope = cast(HTTPScope, {**scope, "method": "GET" if method == "HEAD" else method})
         facts = self._prepare(scope)
-        status = 500
+        status, begun = 500, False
 
         async def answer(message: Message) -> None:
-            nonlocal status
+            nonlocal status, begun
             if message["type"] == "http.response.start":
-                status = message["status"]
+                status, begun = message["status"], True
                 headers = [(bytes(name), bytes(value)) for name, value in message["headers"]]
                 headers += [(b"set-cookie", cookie) for cookie in facts.get("cookies", {}).values()]
                 headers.append((b"x-request-id", facts["context"].request_id.encode()))
@@ -84,6 +84,12 @@ class Gate:
                     await last_resort(*refusal)(scope, receive, answer)
                 else:
                     await self.app(scope, receive, answer)
+        except Exception as error:
+            # Outside of the application's own error pages; the server's bare answer would have none of our headers.
+            if begun:
+                raise
+            log.exception("unhandled_fault", error=error)
+            await last_resort(500, "Something went wrong on our side. Please try again.")(scope, receive, answer)
         finally:
             seconds = time.perf_counter() - started
             route = str(scope.get("path_template") or "-")
