@@ -106,9 +106,16 @@ class Database:
             borrowed = self._warm() or await self._engine.raw_connection()
             connection = cast(Any, borrowed.driver_connection)
             try:
-                return await getattr(connection, method)(query, *args)
-            finally:
-                self._give_back(borrowed)
+                answer = await getattr(connection, method)(query, *args)
+            except BaseException as error:
+                if isinstance(error, asyncpg.PostgresError) and not isinstance(error, AWAY):
+                    self._give_back(borrowed)  # the server refused the statement; the connection is as good as before
+                else:
+                    # Cut off in the middle of something: the next caller must not meet what is left of it.
+                    _drop(borrowed)
+                raise
+            self._give_back(borrowed)
+            return answer
         except Exception as error:
             if not _is_away(error):
                 raise

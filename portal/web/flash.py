@@ -25,6 +25,8 @@ SENTENCES: dict[str, Flash] = {
     "session_gone": Flash("info", mark("That session had already ended.")),
     "other_sessions_ended": Flash("success", mark("All other sessions have ended.")),
     "code_sent": Flash("success", mark("We sent a new mail. Only the newest code works.")),
+    "password_changed": Flash("success", mark("Your password is changed. Everywhere else you are logged out.")),
+    "password_set": Flash("success", mark("Your account has a password now. Everywhere else you are logged out.")),
     "profile_saved": Flash("success", mark("Your profile is saved.")),
 }
 
@@ -43,4 +45,6 @@ def take_flashes(request: PortalRequest) -> list[Flash]:
         return []
     request.set_cookie(FLASH_COOKIE, "", max_age=0)
     sentence = SENTENCES.get(name)
-    return [sentence] if sentence else []
+    if sentence is None:
+        return []
+    return [sentence._replace(text=request.portal.templates.gettext(request.language)(sentence.text))]
