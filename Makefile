@@ -26,7 +26,7 @@ PIP := $(PY) -m pip --disable-pip-version-check --no-input
 INSTALL = mkdir -p "$$HOME" && $(PIP) install --quiet --require-hashes --only-binary :all:
 INSTALL_PORTAL = $(PIP) install --quiet --no-deps --no-build-isolation --editable .
 
-.PHONY: help run dev venv test test-pg15 test-pgbouncer test-tls check screenshots bench format lock clean
+.PHONY: help run dev venv test test-pg15 test-pgbouncer test-tls check screenshots docs bench format lock clean
 
 help: ## list these commands
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1@/p' $(MAKEFILE_LIST) | awk -F@ '{ printf "  make %-15s %s\n", $$1, $$2 }'
@@ -46,7 +46,7 @@ test: $(TEST_STAMP) ## run every test, against a real PostgreSQL and a real brow
 DEPLOYED := tests/sql tests/authn tests/oidc tests/flows tests/deployment --ignore=tests/flows/test_in_a_browser.py
 
 test-pg15: $(TEST_STAMP) ## the same on the system's PostgreSQL 15, owned by an ordinary login (needs postgresql-15)
-	@exec $(PY) -m tests.support.private_cluster $(PY) -m pytest $(DEPLOYED) $(ARGS)
+	@exec $(PY) -m tests.support.private_cluster $(PY) -m pytest $(DEPLOYED) tests/deployment/on_postgres_15 $(ARGS)
 
 test-pgbouncer: $(TEST_STAMP) ## the same through PgBouncer in transaction mode (needs pgbouncer, too)
 	@exec $(PY) -m tests.support.private_cluster --pooled $(PY) -m pytest $(DEPLOYED) $(ARGS)
@@ -66,6 +66,9 @@ screenshots: $(TEST_STAMP) ## photograph every page into docs/screenshots
 
 bench: $(TEST_STAMP) $(BENCH_STAMP) ## measure the portal beside its peers; ONLY=login_page measures one goal, QUICK=1 takes a minute
 	@exec $(PY) -m benchmarks $(if $(ONLY),--only $(ONLY)) $(if $(QUICK),--quick) $(ARGS)
+
+docs: $(TEST_STAMP) ## write the pages that come from comments and docstrings: docs/sql.md, docs/sdk.md
+	$(PY) -m tests.write_docs
 
 format: $(TEST_STAMP) ## bring the Python files into shape
 	$(PY) -m ruff check --fix .

@@ -21,6 +21,7 @@ from portal.oidc.jobs import provider_jobs
 from portal.oidc.routes import ROUTER as OPENID
 from portal.recovery.links import LINKS as RECOVERY_LINKS
 from portal.recovery.routes import ROUTER as RECOVERY
+from portal.security.routes import ROUTER as SECURITY
 from portal.signup.links import LINKS as SIGNUP_LINKS
 from portal.signup.routes import ROUTER as SIGNUP
 from portal.web.request import Portal
@@ -29,7 +30,7 @@ MAIL_EVERY = timedelta(seconds=1)  # where NOTIFY does not arrive, behind a pool
 
 METHODS: tuple[Method, ...] = (PASSWORD, EMAIL_CODE)
 
-ROUTERS: tuple[Router, ...] = (LOGIN, LINK, SIGNUP, RECOVERY, ACCOUNT, DEVICES, OPENID)
+ROUTERS: tuple[Router, ...] = (LOGIN, LINK, SIGNUP, RECOVERY, ACCOUNT, SECURITY, DEVICES, OPENID)
 
 LINK_KINDS: tuple[LinkKind, ...] = (
     *SIGNUP_LINKS,

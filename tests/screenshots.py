@@ -1,6 +1,6 @@
 """Photograph every page into docs/screenshots: `make screenshots`.
 
-Phone and desktop, light and dark, on a portal of its own. The pages and their states are those of tests/support/tour.py.
+Phone and desktop, light and dark, on a portal of its own. The pages and their states: tests/support/tour.py.
 """
 
 import asyncio
@@ -41,10 +41,10 @@ def main() -> int:
         template = empty_database(server)
         run_now(lambda: migrate(template.owner_url, template.app_url))
         port = preferred_port(8000)
-        portal = stack.enter_context(
-            serving(server, template, PORT=str(port), PORTAL_URL=f"http://localhost:{port}")
+        portal = stack.enter_context(serving(server, template, PORT=str(port), PORTAL_URL=f"http://localhost:{port}"))
+        demo_app = stack.enter_context(
+            running_demo_app(portal, register(portal, f"http://127.0.0.1:{preferred_port(8001)}"))
         )
-        demo_app = stack.enter_context(running_demo_app(portal, register(portal, f"http://127.0.0.1:{preferred_port(8001)}")))
         taken = asyncio.run(photograph(browser_path, portal, demo_app))
     for old in set(FOLDER.glob("*.png")) - taken:
         old.unlink()

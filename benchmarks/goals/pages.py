@@ -32,7 +32,8 @@ async def login_page(stage: Stage, report: Report) -> None:
     report.figure("login page, not compressed", uncompressed, counts.login_page)
     report.figure("a ready text", answer)
     report.figure("login page, not compressed", peer, (await counts_of_allauth(stage)).login_page)
-    report.at_least("1", "login page: share of a bare Litestar answer's rate", plain.rate / answer.rate, 0.5)
+    # By CPU time and not by the clock: the load generator is what limits the rate of so small an answer.
+    report.at_least("1", "login page: share of a bare Litestar answer's rate per core", answer.cpu / plain.cpu, 0.5)
     report.at_least("1", "login page: times cheaper than django-allauth's", peer.cpu / plain.cpu, 12)
     report.at_least("1", "login page with a flow: times cheaper", peer.cpu / with_flow.cpu, 8)
     report.at_most("1", "login page with a flow: round trips", counts.login_page_with_flow.round_trips, 1)

@@ -13,8 +13,17 @@ from litestar.response import Redirect, Template
 from litestar.static_files import create_static_files_router
 from litestar.template import TemplateConfig
 
-from openid import LoginRefused, StartedLogin, VerifiedLogin, end_session_url, finish_login, start_login
-from sessions import SESSION_VALID_FOR, end_session, resume_session, start_session
+from openid import (
+    LoginEnded,
+    LoginRefused,
+    StartedLogin,
+    VerifiedLogin,
+    end_session_url,
+    finish_login,
+    revoke_login,
+    start_login,
+)
+from sessions import SESSION_VALID_FOR, Session, end_session, resume_session, start_session
 from settings import DEMO_URL, ISSUER
 
 FOLDER = Path(__file__).parent
@@ -60,16 +69,21 @@ log = logging.getLogger("demo_app")
 async def home(request: Request[Any, Any, Any]) -> Template:
     """Show who is logged in, or the ways in."""
     session = resume_session(request.cookies.get(SESSION_COOKIE))
+    if session is not None and session.login.is_stale and not await _still_logged_in(request, session):
+        return Template("logged_out.html", context={"issuer": ISSUER, "where": "ended"})
     if session is None:
         # The portal comes back here when it has logged the person out, with the state that we gave it.
         if "state" in request.query_params:
-            return Template("logged_out.html", context={"issuer": ISSUER, "everywhere": True})
+            return Template("logged_out.html", context={"issuer": ISSUER, "where": "everywhere"})
         return Template("welcome.html", context={"issuer": ISSUER})
     claims = session.login.userinfo | session.login.id_token_claims
     context = {
         "name": claims.get("name") or claims.get("email") or claims["sub"],
         "email": claims.get("email"),
         "rows": claim_rows(session.login),
+        "fresh_until": _in_words("exp", int(session.login.access_token_ends_at)),
+        "refreshed": session.login.refreshed,
+        "can_refresh": session.login.refresh_token is not None,
         "issuer": ISSUER,
     }
     return Template("account.html", context=context)
@@ -112,27 +126,39 @@ async def come_back(request: Request[Any, Any, Any]) -> Response[Any]:
     return _without_login_cookie(response, state)
 
 
+@post("/refresh")
+async def refresh(request: Request[Any, Any, Any]) -> Response[Any]:
+    """Ask the portal anew before it is time to: the button is there to see it happen."""
+    session = resume_session(request.cookies.get(SESSION_COOKIE))
+    if session is not None and session.login.refresh_token and not await _still_logged_in(request, session):
+        return Redirect("/logged-out?ended", status_code=303)
+    return Redirect("/", status_code=303)
+
+
 @post("/logout")
 async def log_out(request: Request[Any, Any, Any]) -> Response[Any]:
-    """End the session here and, where the portal offers it, lead on to end it there.
+    """End the session here, give the tokens back and, where the portal offers it, lead on to end the session there.
 
     SameSite=Lax keeps the cookie out of another site's form, so nobody else can send this.
     """
     session = end_session(request.cookies.get(SESSION_COOKIE))
+    onward = None
     try:
-        onward = await end_session_url(session.login.id_token) if session else None
+        if session:
+            await revoke_login(session.login)
+            onward = await end_session_url(session.login.id_token)
     except LoginRefused as refused:
         log.warning("the portal's log-out is out of reach: %s", refused)
-        onward = None
     response = Redirect(onward or "/logged-out", status_code=303)
     response.set_cookie(_cookie(SESSION_COOKIE, "", path="/", max_age=0))
     return response
 
 
 @get("/logged-out")
-async def logged_out() -> Template:
+async def logged_out(request: Request[Any, Any, Any]) -> Template:
     """Say so, and that the portal is another matter."""
-    return Template("logged_out.html", context={"issuer": ISSUER, "everywhere": False})
+    where = "ended" if "ended" in request.query_params else "here"
+    return Template("logged_out.html", context={"issuer": ISSUER, "where": where})
 
 
 def claim_rows(login: VerifiedLogin) -> list[tuple[str, str, str]]:
@@ -147,6 +173,20 @@ def claim_rows(login: VerifiedLogin) -> list[tuple[str, str, str]]:
         value = login.id_token_claims.get(name, login.userinfo.get(name))
         rows.append((name, _in_words(name, value), " and ".join(sources)))
     return rows
+
+
+async def _still_logged_in(request: Request[Any, Any, Any], session: Session) -> bool:
+    """Renew the login; end this app's session, too, where the portal says that it is over."""
+    try:
+        await session.refresh()
+    except LoginEnded as ended:
+        log.info("the login has ended at the portal: %s", ended)
+        end_session(request.cookies.get(SESSION_COOKIE))
+        return False
+    except LoginRefused as refused:
+        # The portal is away: what it said last stands until it is asked again.
+        log.warning("the login could not be renewed: %s", refused)
+    return True
 
 
 async def _send_to_portal(**parameters: str) -> Response[Any]:
@@ -196,6 +236,7 @@ app = Litestar(
         log_in,
         sign_up,
         come_back,
+        refresh,
         log_out,
         logged_out,
         create_static_files_router(path="/static", directories=[FOLDER / "static"]),

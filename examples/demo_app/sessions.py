@@ -1,21 +1,34 @@
 """Who is logged in to this app: opaque tokens in a cookie, the rest in memory. A restart logs everybody out."""
 
+import asyncio
 import secrets
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from openid import VerifiedLogin
+from openid import VerifiedLogin, refresh_login
 
 SESSION_VALID_FOR = 12 * 3600  # seconds
 MOST_SESSIONS = 10_000  # the oldest goes first
 
 
-@dataclass(frozen=True)
+@dataclass
 class Session:
     """One logged-in browser."""
 
     login: VerifiedLogin
     expires_at: float
+    _refreshing: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    async def refresh(self) -> None:
+        """Renew the login at the provider, once however many tabs ask at the same time.
+
+        Raises:
+            LoginRefused, LoginEnded: as `refresh_login` does.
+        """
+        known = self.login
+        async with self._refreshing:
+            if self.login is known:
+                self.login = await refresh_login(known)
 
 
 _sessions: dict[str, Session] = {}

@@ -16,6 +16,8 @@ declare
     v_ip inet := nullif(p_actor ->> 'ip_address', '')::inet;
     v_flow_id uuid := (p_wish ->> 'flow_id')::uuid;
     v_flow_purpose text := case when p_purpose = 'signup' then 'signup' else 'login' end;
+    v_browser text := p_wish ->> 'browser_digest';
+    v_known_browser boolean;
     v_sent integer;
     v_last timestamptz;
     v_with_code boolean;
@@ -46,21 +48,32 @@ begin
                remembered = coalesce((p_wish ->> 'remembered')::boolean, f.remembered),
                expires_at = greatest(
                    f.expires_at, now() + make_interval(secs => (p_wish ->> 'expires_in')::double precision))
-         where f.id = v_flow_id and f.namespace = p_namespace and f.browser_digest = p_wish ->> 'browser_digest'
+         where f.id = v_flow_id and f.namespace = p_namespace and f.browser_digest = v_browser
            and f.finished_at is null and f.expires_at > now() and f.user_id is null;
         if not found then
             return query select 'gone', v_flow_id, 0;
             return;
         end if;
         -- The newest code is the only one that works.
-        update authn.verifications v set used_at = now() where v.flow_id = v_flow_id and v.used_at is null;
+        update authn.verifications v
+           set used_at = coalesce(v.used_at, now()), approved_at = null
+         where v.flow_id = v_flow_id and (v.used_at is null or v.approved_at is not null);
     else
         v_flow_id := authn.start_login_flow(
             p_wish || jsonb_build_object('purpose', v_flow_purpose, 'email', v_email), p_namespace);
     end if;
+    -- A browser that has logged in to the account has mails of its own: a stranger who asks for all of a day's must not
+    -- keep the owner out. Nobody else is told apart by it.
+    v_known_browser := exists (
+        select 1
+          from authn.known_browsers k
+          join authn.users u on u.id = k.user_id and u.namespace = k.namespace
+         where k.namespace = p_namespace and u.email = v_email and k.browser_digest = v_browser);
     select count(*) into v_sent
       from authn.verifications v
-     where v.namespace = p_namespace and v.email = v_email and v.created_at > now() - interval '1 day';
+      join authn.login_flows f on f.id = v.flow_id
+     where v.namespace = p_namespace and v.email = v_email and v.created_at > now() - interval '1 day'
+       and (not v_known_browser or f.browser_digest = v_browser);
     v_with_code := v_sent < c_codes_a_day;
     insert into authn.verifications
         (id, namespace, flow_id, email, purpose, outcome, code_digest, link_digest, ip_address, user_agent,

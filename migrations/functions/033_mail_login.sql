@@ -64,7 +64,8 @@ declare
     v_outer text := authn._enter(p_namespace);
 begin
     return query
-        select u.id, u.email, exists (
+        -- What was put on the account before its address was proven goes with this login; it is no second factor.
+        select u.id, u.email, u.email_verified_at is not null and exists (
                    select 1 from authn.mfa_secrets m where m.namespace = p_namespace and m.user_id = u.id)
           from authn.verifications v
           join authn.users u on u.namespace = v.namespace and u.email = v.email

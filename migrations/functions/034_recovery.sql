@@ -160,58 +160,77 @@ comment on function authn.finish_recovery(jsonb, text, text, jsonb, text) is
     'tells the owner by mail, and completes the login (p_login: see complete_login), all in one commit. Outcome gone '
     'without a proof, when it was used before, or later than 15 minutes after it.';
 
-create or replace function authn.change_password(
-    p_user_id uuid, p_session_id uuid, p_old_hash text, p_new_hash text, p_mail_changed text, p_actor jsonb,
-    p_namespace text default 'default'
-) returns boolean
+create or replace function authn.get_password_state(p_user_id uuid, p_namespace text default 'default')
+returns table (has_password boolean, has_second_factor boolean)
 language plpgsql
 security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_outer text := authn._enter(p_namespace);
+begin
+    return query
+        select u.password_hash is not null, exists (
+                   select 1 from authn.mfa_secrets m where m.namespace = p_namespace and m.user_id = u.id)
+          from authn.users u
+         where u.id = p_user_id and u.namespace = p_namespace;
+    perform authn._leave(v_outer);
+end
+$$;
+comment on function authn.get_password_state(uuid, text) is
+    'Whether a user has a password, never the hash, and whether a second factor stands beside it.';
+
+create or replace function authn.change_password(
+    p_user_id uuid, p_session_id uuid, p_change jsonb, p_actor jsonb, p_namespace text default 'default'
+) returns text
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    c_recent_login constant interval := interval '10 minutes';
+    v_outer text := authn._enter(p_namespace);
+    v_old_hash text := p_change ->> 'old_hash';
+    v_recent boolean;
 begin
     perform authn._apply_actor(p_actor);
     -- The password that was checked must still be the one: of two changes at once the second starts again.
     perform 1 from authn.users u
       where u.id = p_user_id and u.namespace = p_namespace and u.disabled_at is null
-        and u.password_hash is not distinct from p_old_hash
+        and u.password_hash is not distinct from v_old_hash
         for no key update;
     if not found then
         perform authn._leave(v_outer);
-        return false;
+        return 'stale';
     end if;
-    perform authn.update_password(p_user_id, p_new_hash, p_namespace);
+    v_recent := exists (
+        select 1 from authn.sessions s
+         where s.id = p_session_id and s.namespace = p_namespace and s.user_id = p_user_id and s.revoked_at is null
+           and s.auth_time > now() - c_recent_login);
+    -- The current password is a login of this moment, but it is neither there for a first one nor a second factor.
+    if not v_recent and (v_old_hash is null or exists (
+        select 1 from authn.mfa_secrets m where m.namespace = p_namespace and m.user_id = p_user_id)) then
+        perform authn._leave(v_outer);
+        return 'login_not_recent';
+    end if;
+    if p_change ->> 'attempt_id' is not null then
+        perform authn._confirm_login_attempt((p_change ->> 'attempt_id')::bigint, p_namespace);
+    end if;
+    perform authn.update_password(p_user_id, p_change ->> 'new_hash', p_namespace);
     perform authn.revoke_other_sessions(p_user_id, p_session_id, p_namespace);
     perform authn._end_open_proofs(p_user_id, null, p_namespace);
-    if p_mail_changed is not null then  -- there are people with a phone number only
-        perform authn._enqueue('mail', p_mail_changed, p_namespace);
+    if p_change ->> 'mail_changed' is not null then  -- there are people with a phone number only
+        perform authn._enqueue('mail', p_change ->> 'mail_changed', p_namespace);
     end if;
     perform authn._leave(v_outer);
-    return true;
+    return 'changed';
 end
 $$;
-comment on function authn.change_password(uuid, uuid, text, text, text, jsonb, text) is
-    'Changes a password, or sets the first one (p_old_hash NULL), ends the other sessions, open codes, links and half-made '
-    'logins, and tells the owner by mail. False when the password was changed meanwhile.';
-
-create or replace function authn.has_password(p_user_id uuid, p_namespace text default 'default') returns boolean
-language plpgsql
-security definer
-set search_path = pg_catalog, pg_temp
-as $$
-declare
-    v_outer text := authn._enter(p_namespace);
-    v_has boolean;
-begin
-    v_has := exists (
-        select 1 from authn.users u
-         where u.id = p_user_id and u.namespace = p_namespace and u.password_hash is not null);
-    perform authn._leave(v_outer);
-    return v_has;
-end
-$$;
-comment on function authn.has_password(uuid, text) is 'Whether a user has a password. Never the hash.';
+comment on function authn.change_password(uuid, uuid, jsonb, jsonb, text) is
+    'Changes a password, or sets the first one, ends the other sessions, open codes, links and half-made logins, and tells '
+    'the owner by mail. p_change: old_hash (what the current password was checked against; NULL where there is none), '
+    'new_hash, attempt_id (of that check), mail_changed (sealed). Outcome: changed, stale (changed meanwhile), '
+    'login_not_recent (a first password, or a second factor: the login must be at most 10 minutes old).';
 
 revoke all on function authn.begin_recovery(jsonb, jsonb, text) from public;
 grant execute on function authn.begin_recovery(jsonb, jsonb, text) to portal_app;
@@ -222,7 +241,7 @@ grant execute on function authn.use_recovery_link(text, text, jsonb, jsonb, text
 revoke all on function authn._mark_recovered(authn.verifications, uuid, text) from public;
 revoke all on function authn.finish_recovery(jsonb, text, text, jsonb, text) from public;
 grant execute on function authn.finish_recovery(jsonb, text, text, jsonb, text) to portal_app;
-revoke all on function authn.change_password(uuid, uuid, text, text, text, jsonb, text) from public;
-grant execute on function authn.change_password(uuid, uuid, text, text, text, jsonb, text) to portal_app;
-revoke all on function authn.has_password(uuid, text) from public;
-grant execute on function authn.has_password(uuid, text) to portal_app;
+revoke all on function authn.get_password_state(uuid, text) from public;
+grant execute on function authn.get_password_state(uuid, text) to portal_app;
+revoke all on function authn.change_password(uuid, uuid, jsonb, jsonb, text) from public;
+grant execute on function authn.change_password(uuid, uuid, jsonb, jsonb, text) to portal_app;

@@ -4,7 +4,7 @@ comment on table authn.audit_events is
     'What happened, who did it and from where. The application may read and add, through functions; no row changes but '
     'those of a deleted person, which lose their personal values.';
 comment on column authn.audit_events.id is 'The order in which rows were written.';
-comment on column authn.audit_events.event_type is 'Such as user_created; docs/sql.md names the events of each function.';
+comment on column authn.audit_events.event_type is 'Such as user_created, session_revoked, lockout_triggered.';
 comment on column authn.audit_events.request_id is 'The request that did it, as it stands in the logs.';
 comment on column authn.audit_events.reason is 'Why, in the words of whoever acted.';
 comment on column authn.audit_events.resource_type is 'What was changed: user, session, token, mfa, api_key, email …';

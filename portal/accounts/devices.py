@@ -9,10 +9,10 @@ from uuid import UUID
 from litestar import Response, Router, get, post
 from litestar.response import Redirect
 
-from portal.accounts.sections import sections
 from portal.sessions.cookie import clear_session_cookie
 from portal.sessions.devices import describe_device
 from portal.sessions.queries import Device, end_other_sessions, end_session, list_devices
+from portal.web.account_sections import sections
 from portal.web.flash import SENTENCES, flash
 from portal.web.forms import read_form
 from portal.web.request import PortalRequest

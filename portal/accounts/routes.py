@@ -4,7 +4,7 @@ from typing import Any
 
 from litestar import Response, Router, get
 
-from portal.accounts.sections import sections
+from portal.web.account_sections import sections
 from portal.web.request import PortalRequest
 from portal.web.templates import page
 

@@ -13,6 +13,9 @@ _COMMANDS = {
     "users": "portal.cli.users",
     "clients": "portal.cli.clients",
     "cleanup": "portal.cli.cleanup",
+    "backup": "portal.cli.backup",
+    "restore": "portal.cli.backup",
+    "restored": "portal.cli.restored",
 }
 
 

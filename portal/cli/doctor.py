@@ -20,13 +20,13 @@ from portal.cli.answers import json_option
 from portal.cli.environment import Environment, open_environment
 from portal.crypto.sealing import CannotOpen, Sealer
 from portal.db.embedded import EmbeddedPostgresError
-from portal.db.engine import Database, DatabaseUnavailable
+from portal.db.engine import CONNECT_TIMEOUT, Database, DatabaseUnavailable
 from portal.db.migrate import MigrationError, pending_migrations
 from portal.mail.outbox import read_outbox_state
 from portal.mail.senders import SmtpServer, SmtpServerError, parse_smtp_url
 from portal.methods.password.hashing import PASSWORDS
 from portal.oidc.signing_keys import SigningKeys
-from portal.settings import SettingsError
+from portal.settings import Settings, SettingsError
 
 CLOCK_MAX_DIFFERENCE = 5.0  # seconds; signed tokens carry our clock, limits and expiry go by the database's
 SMTP_WITHIN = 10.0  # seconds
@@ -77,9 +77,8 @@ def _show(checks: list[Check]) -> None:
 
 async def _checks(environment: Environment) -> list[Check]:
     settings = environment.settings
-    checks = [
-        Check("settings", True, f"{settings.url}, {'embedded' if environment.embedded else 'configured'} database")
-    ]
+    where = "embedded" if environment.embedded else "configured"
+    checks = [Check("settings", True, f"{settings.url}, {where} database"), _check_proxy(settings)]
     database = Database(environment.database_url, statement_cache=settings.database_statement_cache, pool_size=1)
     try:
         reachable = await _check_database(database)
@@ -87,16 +86,31 @@ async def _checks(environment: Environment) -> list[Check]:
         if reachable.ok:
             migrated = await _check_migrations(database, environment)
             checks += [migrated, await _check_roles(database), await _check_owner(environment)]
-            checks.append(await _check_clock(database))
+            checks += [await _check_pooler(environment), await _check_clock(database)]
         else:
             migrated = reachable
         checks.append(await _check_mail(environment))
         if migrated.ok:
-            checks += [await _check_outbox(database), await _check_keys(database, environment)]
+            checks += [await _check_home(database), await _check_outbox(database)]
+            checks.append(await _check_keys(database, environment))
         checks.append(await _check_hashing())
     finally:
         await database.close()
     return checks
+
+
+def _check_proxy(settings: Settings) -> Check:
+    if not settings.secure:
+        return Check("proxy", True, "none: people reach the portal directly, without TLS")
+    if not settings.trusted_proxies:
+        return Check(
+            "proxy",
+            False,
+            "PORTAL_URL is https, but no proxy is trusted: every visitor has the proxy's address, and one who guesses "
+            "passwords uses up the attempts of all.",
+            "Set PORTAL_TRUSTED_PROXIES to the proxy's address.",
+        )
+    return Check("proxy", True, f"forwarding is believed from {', '.join(map(str, settings.trusted_proxies))} only")
 
 
 async def _check_database(database: Database) -> Check:
@@ -158,6 +172,47 @@ async def _check_owner(environment: Environment) -> Check:
     finally:
         await owner.close()
     return Check("owner", True, f"{name} can log in")
+
+
+async def _check_pooler(environment: Environment) -> Check:
+    if not await _is_pooled(environment.database_url):
+        return Check("pooler", True, "none: connections go straight to PostgreSQL")
+    if environment.settings.database_statement_cache:
+        return Check(
+            "pooler",
+            False,
+            "PORTAL_DATABASE_URL leads through one, where prepared statements may get lost.",
+            "Set PORTAL_DATABASE_STATEMENT_CACHE=0.",
+        )
+    if environment.owner_url is None or await _is_pooled(environment.owner_url):
+        return Check(
+            "pooler",
+            False,
+            "migrations and LISTEN need a way around it.",
+            "Set PORTAL_DATABASE_OWNER_URL, straight to PostgreSQL.",
+        )
+    return Check("pooler", True, "one is in front of PostgreSQL, prepared statements are off, the owner goes around it")
+
+
+async def _is_pooled(url: str) -> bool:
+    """Compare the process that the login was answered by with the one that runs the query."""
+    tls = False if "host=/" in url else None  # a unix socket has none; elsewhere the address decides
+    connection = await asyncpg.connect(url, statement_cache_size=0, timeout=CONNECT_TIMEOUT, ssl=tls)
+    try:
+        return bool(connection.get_server_pid() != await connection.fetchval("select pg_backend_pid()"))
+    finally:
+        await connection.close()
+
+
+async def _check_home(database: Database) -> Check:
+    if await database.fetchval("select authn.recognise_home()"):
+        return Check("home", True, "the data is where it was served before")
+    return Check(
+        "home",
+        False,
+        "the data was restored from a backup or moved here: what was ended since may be alive.",
+        "Run `portal restored`.",
+    )
 
 
 async def _check_clock(database: Database) -> Check:

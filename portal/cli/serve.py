@@ -36,6 +36,7 @@ DRAIN_WITHIN = 6  # seconds for requests under way; with the rest of the stop it
 # request that is on its way just then would be lost.
 KEEP_ALIVE = 75
 CONNECTIONS_PER_WORKER = 2000  # beyond it the answer is 503: better than running out of memory or files
+WORKER_ANSWERS_WITHIN = 30  # seconds to start, and to answer its parent: a busy machine is no reason to kill a worker
 BACKLOG = 1024  # connections that wait to be accepted
 OPEN_FILES = 8192  # asked of the system, which gives 1024 by default on many
 WATCHED = [str(folder) for folder in (Path(__file__).parent.parent, TEMPLATES, STATIC)]  # by --reload
@@ -108,6 +109,7 @@ async def _check(environment: Environment) -> None:
         raise Failure(str(error)) from error
     async with open_database(environment) as database:
         await _refuse_powerful_role(database)
+        await _refuse_unsettled_copy(database)
         if environment.settings.dev:
             from portal.devtools.seeds import seed
 
@@ -123,6 +125,15 @@ async def _refuse_powerful_role(database: Database) -> None:
         raise Failure(
             f"The role {row['rolname']} in PORTAL_DATABASE_URL is a superuser or has BYPASSRLS, so tenants would not "
             "be kept apart. Use portal_app, which `portal migrate` makes."
+        )
+
+
+async def _refuse_unsettled_copy(database: Database) -> None:
+    """In a restored backup ended sessions are alive and used codes are unused, until `portal restored` has run."""
+    if not await database.fetchval("select authn.recognise_home()"):
+        raise Failure(
+            "This database is a copy: it was restored from a backup, or moved here. Run `portal restored` first. It "
+            "ends the sessions, codes and keys that may have been ended or used after the backup was taken."
         )
 
 
@@ -167,6 +178,7 @@ def _run(settings: Settings, listener: socket.socket, *, reload: bool) -> bool:
         backlog=BACKLOG,
         timeout_keep_alive=KEEP_ALIVE,
         timeout_graceful_shutdown=DRAIN_WITHIN,
+        timeout_worker_healthcheck=WORKER_ANSWERS_WITHIN,
         reload=reload,
         reload_dirs=WATCHED if reload else None,
     )

@@ -44,9 +44,12 @@ async def seed(settings: Settings, database: Database) -> None:
 
 
 async def _seed_demo_app(database: Database, origin: str) -> None:
-    """Register the demo app at `origin`, anew where it has moved to another port."""
+    """Register the demo app at `origin`, anew where it has moved to another port or could not refresh yet."""
     known = await find_client(database, NAMESPACE, DEMO_CLIENT_ID)
-    if known is not None and f"{origin}/callback" not in known.redirect_uris:
+    outdated = known is not None and (
+        f"{origin}/callback" not in known.redirect_uris or "refresh_token" not in known.grant_types
+    )
+    if outdated:
         await delete_client(database, NAMESPACE, DEMO_CLIENT_ID, ACTOR)
         known = None
     if known is None:
@@ -61,6 +64,7 @@ async def _seed_demo_app(database: Database, origin: str) -> None:
             # A third-party app on purpose: the consent page is part of what there is to see.
             first_party=False,
             initiate_login_uri=f"{origin}/login",
+            grant_types=["authorization_code", "refresh_token"],
             actor=ACTOR,
         )
         if not isinstance(registered, RegisteredClient):

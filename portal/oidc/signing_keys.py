@@ -72,10 +72,11 @@ class SigningKeys:
                 return
             # Finding two primes takes a third of a second or more: never on the event loop.
             key = await asyncio.to_thread(RSAKey.generate_key, KEY_BITS)
-            await queries.add_first_signing_key(self._querier, namespace, _seal(key, self._sealer))
+            await queries.add_first_signing_key(self._querier, namespace, seal_key(key, self._sealer))
 
 
-def _seal(key: RSAKey, sealer: Sealer) -> queries.SigningKeyRow:
+def seal_key(key: RSAKey, sealer: Sealer) -> queries.SigningKeyRow:
+    """Return a key as it is stored."""
     kid = key.thumbprint()  # RFC 7638: says nothing but which key it is, and cannot collide across namespaces
     public = {"kty": "RSA", "kid": kid, "use": "sig", "alg": ALGORITHM, **key.as_dict(private=False)}
     public |= {"kid": kid}

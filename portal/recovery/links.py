@@ -1,4 +1,4 @@
-"""The link in a recovery mail: it proves the mailbox, and a button leads to the new password in the browser it is opened in."""
+"""The link in a recovery mail: it proves the mailbox, and its button leads to the new password."""
 
 from typing import Any
 

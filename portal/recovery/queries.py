@@ -23,7 +23,7 @@ async def use_recovery_mail_code(
     actor: dict[str, Any],
     namespace: str,
 ) -> tuple[str, int]:
-    """Check a code; returns `right`, `wrong` or `dead`, and the tries left. After `right` the flow may set a password."""
+    """Check a code; returns `right` (the flow may set a password), `wrong` or `dead`, and the tries left."""
     row = await database.fetchrow(
         "select * from authn.use_recovery_mail_code($1, $2, $3, $4, $5, $6)",
         UUID(flow_id),

@@ -42,7 +42,9 @@ def test_a_stranger_signs_up_on_the_way_and_arrives_with_verified_claims(
     assert claim(zoe, "email") == email
 
 
-def test_who_does_not_allow_it_comes_back_without_a_login(demo_app: str, portal_server: PortalServer, zoe: Person) -> None:
+def test_who_does_not_allow_it_comes_back_without_a_login(
+    demo_app: str, portal_server: PortalServer, zoe: Person
+) -> None:
     zoe.sign_up(an_email())
     zoe.open(demo_app).follow("Log in")
     assert "Let Demo app know" in zoe.page.heading

@@ -28,7 +28,9 @@ def test_not_you_leads_back_to_the_address(zoe: Person) -> None:
     assert "alice@example.com" in zoe.page.text
 
 
-@pytest.mark.parametrize("typed", ["", "nobody", "two@example.com, three@example.com", "a@b@c.example", "<a@b.example>"])
+@pytest.mark.parametrize(
+    "typed", ["", "nobody", "two@example.com, three@example.com", "a@b@c.example", "<a@b.example>"]
+)
 def test_what_is_no_address_is_told_at_the_field(zoe: Person, typed: str) -> None:
     zoe.open("/login").submit("/login", email=typed)
     assert zoe.response.status_code == 422

@@ -91,7 +91,7 @@ def test_a_link_works_for_a_day(portal_server: PortalServer, zoe: Person) -> Non
 
 
 def test_a_link_that_is_none_is_a_friendly_page(zoe: Person) -> None:
-    for token in ("x", "A" * 43, "A" * 3000, "%00", "%ff", "..%2f..", "‮"):
+    for token in ("x", "A" * 43, "A" * 3000, "%00", "%ff", "..%2f..", "\u202e"):
         zoe.open(f"/link/{token}")
         assert zoe.response.status_code in (400, 404), token
         assert zoe.page.heading

@@ -23,9 +23,7 @@ def test_a_person_ends_one_session_and_then_all_others(zoe: Person, somebody: So
     assert len([form for form in zoe.page.forms if form.action == END]) == 3
 
     [phone_session] = [
-        form.fields["session"]
-        for form in zoe.page.forms
-        if form.action == END and "iPhone" in form.buttons[0].text
+        form.fields["session"] for form in zoe.page.forms if form.action == END and "iPhone" in form.buttons[0].text
     ]
     zoe.post(END, {"session": phone_session})
     assert zoe.path == DEVICES
@@ -80,7 +78,9 @@ def test_ending_this_browsers_own_session_logs_out(portal_server: PortalServer, 
     assert not zoe.is_logged_in()
 
 
-def test_a_session_that_has_expired_is_not_in_the_list(portal_server: PortalServer, zoe: Person, somebody: Somebody) -> None:
+def test_a_session_that_has_expired_is_not_in_the_list(
+    portal_server: PortalServer, zoe: Person, somebody: Somebody
+) -> None:
     email = an_email()
     zoe.sign_up(email)
     somebody(agent=IPHONE).log_in(email)

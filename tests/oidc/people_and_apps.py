@@ -2,15 +2,18 @@
 
 import asyncio
 import base64
+import contextlib
 import hashlib
 import json
 import re
 import secrets
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from html import unescape
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
+import asyncpg
 import httpx
 
 from portal.crypto.sealing import Sealer
@@ -18,7 +21,7 @@ from portal.crypto.tokens import new_token
 from portal.db.engine import Database
 from portal.mail.message import Mail, open_mail
 from portal.oidc.clients import RegisteredClient, create_client
-from tests.support.database import STATEMENT_CACHE, TestDatabase, execute, fetch
+from tests.support.database import STATEMENT_CACHE, TestDatabase, connect
 
 ISSUER = "http://localhost:8000"
 CALLBACK = "https://app.example/callback"
@@ -139,7 +142,8 @@ class World:
     ) -> None:
         self.transport = transport
         self.database = database
-        self._superuser = superuser
+        self._connection: asyncpg.Connection[asyncpg.Record] | None = None
+        self._turn = asyncio.Lock()
         self.app_url, self.superuser_url = superuser.app_url, superuser.superuser_url
         self.http = httpx.AsyncClient(transport=transport, base_url=ISSUER)
 
@@ -177,11 +181,26 @@ class World:
 
     async def rows(self, query: str, *arguments: object) -> list[Any]:
         """Look into the database without row-level security."""
-        return await asyncio.to_thread(fetch, self._superuser.superuser_url, query, *arguments)
+        async with self._superuser() as connection:
+            return list(await connection.fetch(query, *arguments))
 
     async def tamper(self, statement: str) -> None:
         """Change rows as nobody can through the portal: clocks that have moved on, people who were disabled."""
-        await asyncio.to_thread(execute, self._superuser.superuser_url, statement)
+        async with self._superuser() as connection:
+            await connection.execute(statement)
+
+    async def close(self) -> None:
+        """Close every connection."""
+        if self._connection is not None:
+            await self._connection.close()
+        await self.database.close()
+
+    @contextlib.asynccontextmanager
+    async def _superuser(self) -> AsyncIterator["asyncpg.Connection[asyncpg.Record]"]:
+        async with self._turn:
+            if self._connection is None:
+                self._connection = await connect(self.superuser_url)
+            yield self._connection
 
 
 class CountingDatabase(Database):

@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 import pytest
 import uvicorn
+from authlib.integrations.base_client import OAuthError
 from authlib.integrations.httpx_client import AsyncOAuth2Client
 
 from portal.app import create_app
@@ -16,7 +17,7 @@ from portal.db.engine import Database
 from portal.methods.password.hashing import PASSWORDS
 from portal.oidc.clients import RegisteredClient, create_client
 from portal.settings import load_settings
-from tests.oidc.people_and_apps import CALLBACK, PASSWORD
+from tests.oidc.people_and_apps import CALLBACK, PASSWORD, SECRET_KEY
 from tests.support.database import TestDatabase
 
 
@@ -53,7 +54,7 @@ async def server(module_database: TestDatabase, tmp_path_factory: pytest.TempPat
         environ = {
             "PORTAL_URL": issuer,
             "PORTAL_DATABASE_URL": module_database.app_url,
-            "PORTAL_SECRET_KEY": "a-secret-key-for-tests-that-is-long-enough",
+            "PORTAL_SECRET_KEY": SECRET_KEY,
             "PORTAL_DATA_DIR": str(tmp_path_factory.mktemp("data")),
         }
         database = Database(module_database.app_url)
@@ -83,3 +84,33 @@ async def test_authlibs_client_logs_in_unchanged(server: Server) -> None:
         assert token["id_token"]
         told = (await client.get(f"{server.issuer}/oauth2/userinfo")).json()
         assert told["email"] == "alice@example.com"
+
+
+@pytest.mark.parametrize("public", [False, True])
+async def test_authlibs_client_refreshes_asks_and_revokes(server: Server, public: bool) -> None:
+    client_id, client_secret = await server.app(public=public)
+    async with AsyncOAuth2Client(
+        client_id,
+        client_secret,
+        scope="openid email offline_access",
+        redirect_uri=CALLBACK,
+        code_challenge_method="S256",
+    ) as client:
+        verifier = "v" * 60
+        url, state = client.create_authorization_url(f"{server.issuer}/oauth2/authorize", code_verifier=verifier)
+        endpoint = f"{server.issuer}/oauth2/token"
+        came = await server.send_browser(url)
+        first = dict(
+            await client.fetch_token(endpoint, authorization_response=came, code_verifier=verifier, state=state)
+        )
+        second = dict(await client.refresh_token(endpoint))
+        assert second["refresh_token"] != first["refresh_token"]
+        assert (await client.get(f"{server.issuer}/oauth2/userinfo")).json()["email"] == "alice@example.com"
+        if not public:
+            answered = await client.introspect_token(f"{server.issuer}/oauth2/introspect", second["access_token"])
+            assert answered.json()["active"] is True
+        revoked = await client.revoke_token(f"{server.issuer}/oauth2/revoke", second["refresh_token"], "refresh_token")
+        assert revoked.status_code == 200
+        with pytest.raises(OAuthError) as refused:
+            await client.refresh_token(endpoint, refresh_token=second["refresh_token"])
+        assert refused.value.error == "invalid_grant"

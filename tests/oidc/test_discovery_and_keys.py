@@ -6,14 +6,16 @@ import json
 import pytest
 from joserfc.jwk import RSAKey
 
-from portal.crypto.sealing import Sealer
+from portal.db.engine import Database
 from portal.oidc.id_token import read_hint
 from portal.oidc.jobs import provider_jobs
+from portal.oidc.queries import list_signing_keys
 from portal.oidc.signing_keys import SEALING_PURPOSE, SigningKeys
 from portal.web.request import Portal
 from tests.oidc.forged_tokens import forgeries
-from tests.oidc.people_and_apps import ISSUER, App, Browser, World
+from tests.oidc.people_and_apps import ISSUER, SEALER, App, Browser, World
 from tests.oidc.test_codes import code_for
+from tests.support.database import STATEMENT_CACHE, TestDatabase
 
 
 async def test_every_address_in_the_metadata_is_there(world: World) -> None:
@@ -70,14 +72,12 @@ async def test_the_private_half_is_sealed(world: World) -> None:
     (row,) = await world.rows("select * from authn.signing_keys")
     assert row["sealed_private_key"].startswith("v1.")
     assert '"d"' not in str(dict(row))
-    sealer = Sealer((b"a-secret-key-for-tests-that-is-long-enough",))
-    private = json.loads(sealer.open(row["sealed_private_key"], SEALING_PURPOSE))
+    private = json.loads(SEALER.open(row["sealed_private_key"], SEALING_PURPOSE))
     assert RSAKey.import_key(private).thumbprint() == row["kid"]
 
 
 async def test_processes_that_start_together_agree_on_one_key(world: World) -> None:
-    sealer = Sealer((b"a-secret-key-for-tests-that-is-long-enough",))
-    processes = [SigningKeys(world.database, sealer) for _ in range(4)]
+    processes = [SigningKeys(world.database, SEALER) for _ in range(4)]
     found = await asyncio.gather(*(process.published("start-up") for process in processes))
     assert len({keys.signing_kid for keys in found}) == 1
     rows = await world.rows("select kid from authn.signing_keys where namespace = 'start-up'")
@@ -86,20 +86,24 @@ async def test_processes_that_start_together_agree_on_one_key(world: World) -> N
     assert len(created) == 1
 
 
-async def test_the_first_key_is_made_before_an_app_asks(world: World) -> None:
+async def test_the_first_key_is_made_before_an_app_asks(database: TestDatabase) -> None:
+    empty = Database(database.app_url, statement_cache=STATEMENT_CACHE)
     portal = Portal(
         settings=None,  # type: ignore[arg-type]
-        database=world.database,
-        sealer=Sealer((b"a-secret-key-for-tests-that-is-long-enough",)),
+        database=empty,
+        sealer=SEALER,
         templates=None,  # type: ignore[arg-type]
     )
     (job,) = provider_jobs(portal)
+    assert await list_signing_keys(empty, "default") == []
     assert await job.run() is False
-    assert await world.rows("select kid from authn.signing_keys where namespace = 'default'")
+    (key,) = await list_signing_keys(empty, "default")
+    assert not key.retired
+    await empty.close()
 
 
 async def test_each_namespace_has_keys_of_its_own(world: World) -> None:
-    keys = SigningKeys(world.database, Sealer((b"a-secret-key-for-tests-that-is-long-enough",)))
+    keys = SigningKeys(world.database, SEALER)
     assert (await keys.published("default")).signing_kid != (await keys.published("start-up")).signing_kid
 
 
@@ -107,8 +111,7 @@ async def test_each_namespace_has_keys_of_its_own(world: World) -> None:
 @pytest.mark.adversarial("J1", "J2", "J3", "J6")
 async def test_only_an_id_token_of_ours_is_a_hint(world: World, app: App, alice: Browser) -> None:
     token = (await app.redeem(await code_for(app, alice))).json()["id_token"]
-    sealer = Sealer((b"a-secret-key-for-tests-that-is-long-enough",))
-    keys = SigningKeys(world.database, sealer)
+    keys = SigningKeys(world.database, SEALER)
     published = await keys.published("default")
     own_key = await keys.current("default")
     assert read_hint(token, published, ISSUER)

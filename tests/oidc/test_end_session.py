@@ -6,10 +6,9 @@ import httpx
 import pytest
 from joserfc import jwt
 
-from portal.crypto.sealing import Sealer
 from portal.oidc.signing_keys import SigningKeys
 from tests.oidc.forged_tokens import forgeries
-from tests.oidc.people_and_apps import ISSUER, App, Browser, World, hidden_fields, unverified_claims
+from tests.oidc.people_and_apps import ISSUER, SEALER, App, Browser, World, hidden_fields, unverified_claims
 from tests.oidc.test_codes import code_for
 
 AFTER = "https://app.example/bye"
@@ -69,7 +68,7 @@ async def test_without_an_address_or_state_it_ends_where_it_should(world: World,
 
 async def test_a_token_that_has_expired_is_fine(world: World, app: App, alice: Browser) -> None:
     token = await id_token(app, alice)
-    keys = SigningKeys(world.database, Sealer((b"a-secret-key-for-tests-that-is-long-enough",)))
+    keys = SigningKeys(world.database, SEALER)
     key = await keys.current("default")
     claims = {**unverified_claims(token), "exp": 1}
     old = jwt.encode({"alg": "RS256", "kid": key.thumbprint()}, claims, key)
@@ -103,7 +102,7 @@ async def test_the_person_who_is_asked_can_agree(app: App, alice: Browser) -> No
 @pytest.mark.adversarial("L3", "J1", "J2", "J3", "J6")
 async def test_a_bad_hint_asks_and_leads_nowhere(world: World, app: App, alice: Browser) -> None:
     token = await id_token(app, alice)
-    keys = SigningKeys(world.database, Sealer((b"a-secret-key-for-tests-that-is-long-enough",)))
+    keys = SigningKeys(world.database, SEALER)
     for name, forged in forgeries(token, await keys.current("default")).items():
         if not forged or len(forged) > 20_000:
             continue

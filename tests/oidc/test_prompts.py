@@ -7,6 +7,12 @@ import pytest
 from tests.oidc.people_and_apps import App, Browser, World, answer, unverified_claims
 
 
+@pytest.fixture
+async def alice(world: World) -> Browser:
+    """A login of the test's own: it will grow old, or be renewed."""
+    return await world.logged_in()
+
+
 async def auth_time(app: App, back: dict[str, str]) -> int:
     tokens = (await app.redeem(back["code"])).json()
     return int(unverified_claims(tokens["id_token"])["auth_time"])

@@ -133,12 +133,6 @@ async def assert_at_most_one_branch(world: World, family: Family) -> None:
     assert (await family.app.userinfo(family.access[-1])).status_code == (401 if family.ended else 403)
 
 
-@pytest.fixture(scope="module")
-async def logged_in(world: World) -> Browser:
-    """One login for all the families; each is of an app of its own."""
-    return await world.logged_in()
-
-
 @pytest.mark.adversarial("B6")
 @example([Refresh(50, answered=False), Refresh(50, answered=True), Refresh(50, answered=True)])
 @example([Refresh(1, answered=False), Wait(WINDOW + 2), Refresh(50, answered=True)])
@@ -146,11 +140,11 @@ async def logged_in(world: World) -> Browser:
 @settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(STEPS)
 async def test_there_are_never_two_live_branches_and_no_honest_retry_is_cut_off(
-    world: World, logged_in: Browser, steps: list[Step]
+    world: World, login_of_alice: Browser, steps: list[Step]
 ) -> None:
     app = await world.app("Branches", grant_types=["authorization_code", "refresh_token"])
     # Without openid: an ID token is the slow part of an answer, and tells nothing about branches.
-    tokens = await tokens_of(app, logged_in, scope="email")
+    tokens = await tokens_of(app, login_of_alice, scope="email")
     family = Family(app, [tokens["refresh_token"]], [tokens["access_token"]])
     for step in steps:
         await take(world, family, step)

@@ -28,6 +28,22 @@ async def test_tokens_cost_four_round_trips_at_most(world: World, app: App, alic
     assert world.database.round_trips <= 4
 
 
+async def test_a_refresh_costs_three_round_trips_at_most(world: World, renewing: App, alice: Browser) -> None:
+    token = (await renewing.redeem(await code_for(renewing, alice))).json()["refresh_token"]
+    for presented in (token, token):  # the rotation, and its repetition
+        await start_counting(world)
+        assert (await renewing.refresh(presented)).status_code == 200
+        assert world.database.round_trips <= 3
+
+
+async def test_revoking_and_asking_cost_two_at_most(world: World, renewing: App, alice: Browser) -> None:
+    token = (await renewing.redeem(await code_for(renewing, alice))).json()["access_token"]
+    for call in (renewing.introspect, renewing.revoke):
+        await start_counting(world)
+        assert (await call(token)).status_code == 200
+        assert world.database.round_trips <= 2
+
+
 async def test_a_request_without_a_login_costs_four(world: World, app: App) -> None:
     browser = world.browser()
     await start_counting(world)

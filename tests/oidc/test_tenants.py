@@ -19,6 +19,8 @@ TABLES = (
     "authorization_requests",
     "authorization_codes",
     "access_tokens",
+    "refresh_token_families",
+    "refresh_tokens",
     "signing_keys",
 )
 
@@ -28,7 +30,8 @@ async def used(world: World) -> App:
     """An app of the default namespace that has left a row in every table."""
     app = await world.app("Used", first_party=False)
     alice = await world.logged_in()
-    back = answer(await alice.decide(await alice.open(app.url()), "allow"))
+    page = await alice.open(app.url(scope="openid profile email offline_access"))
+    back = answer(await alice.decide(page, "allow"))
     assert (await app.redeem(back["code"])).status_code == 200
     return app
 
@@ -65,6 +68,24 @@ async def test_what_one_namespace_gave_is_unknown_in_another(world: World, used:
         database, "another", code_digest=token_digest(code), client_id=used.client_id, actor={}
     )
     assert taken == queries.RefusedCode("unknown")
+    offline = await code_for(used, alice, scope="openid offline_access")
+    refresh_token = (await used.redeem(offline)).json()["refresh_token"]
+    refused = await token_queries.rotate_refresh_token(
+        database,
+        "another",
+        token_digest=token_digest(refresh_token),
+        successor_digests=["x"],
+        client_id=used.client_id,
+        scopes=None,
+        access_digest="y",
+        actor={},
+    )
+    assert refused == token_queries.RefusedToken("unknown")
+    for held in (token, refresh_token):
+        about = {"token_digest": token_digest(held), "client_id": used.client_id}
+        assert await token_queries.introspect_token(database, "another", **about) is None
+        assert await token_queries.revoke_token(database, "another", **about, actor={}) == "unknown"
+        assert await token_queries.introspect_token(database, "default", **about)
     (stored,) = await world.rows(
         "select id, browser_digest from authn.authorization_requests where client_id = $1 limit 1", used.client_id
     )

@@ -96,7 +96,13 @@ def test_the_new_password_works_the_old_one_not_and_everything_else_has_ended(
         email,
     )
     names = [row["event_type"] for row in kinds]
-    for name in ("recovery_mail_requested", "recovery_proven", "password_updated", "sessions_revoked_all", "account_recovered"):
+    for name in (
+        "recovery_mail_requested",
+        "recovery_proven",
+        "password_updated",
+        "sessions_revoked_all",
+        "account_recovered",
+    ):
         assert name in names, names
 
 
@@ -136,7 +142,9 @@ def test_without_the_mailed_proof_no_step_sets_a_password(
 def test_a_proof_waits_fifteen_minutes_and_works_once(portal_server: PortalServer, zoe: Person, email: str) -> None:
     prove(portal_server, zoe, email)
     fields = {**zoe.page.form(SET).fields, "new_password": NEW}
-    portal_server.sql(f"update authn.login_flows set recovered_at = now() - interval '16 minutes' where id = '{fields['flow']}'")
+    portal_server.sql(
+        f"update authn.login_flows set recovered_at = now() - interval '16 minutes' where id = '{fields['flow']}'"
+    )
     zoe.post(SET, fields)
     assert zoe.response.status_code == 410
     assert not zoe.is_logged_in()
@@ -182,7 +190,9 @@ def test_a_poor_password_is_refused_with_the_reason_and_the_proof_stays(
     assert zoe.submit(SET, new_password=NEW).path == "/account"
 
 
-def test_the_link_in_the_browser_that_asked(portal_server: PortalServer, demo_app: str, zoe: Person, email: str) -> None:
+def test_the_link_in_the_browser_that_asked(
+    portal_server: PortalServer, demo_app: str, zoe: Person, email: str
+) -> None:
     zoe.open(f"{demo_app}/login").submit("/login", email=email).follow("Forgot it?").submit(START)
     flow = zoe.page.form(VERIFY).fields["flow"]
     link = newest_mail(portal_server, email).link
@@ -289,7 +299,9 @@ def test_a_new_mail_and_the_one_before(portal_server: PortalServer, zoe: Person,
     ask(zoe, email)
     first = newest_mail(portal_server, email)
     assert zoe.submit(RESEND).response.status_code == 429
-    portal_server.sql(f"update authn.verifications set created_at = created_at - interval '1 minute' where email = '{email}'")
+    portal_server.sql(
+        f"update authn.verifications set created_at = created_at - interval '1 minute' where email = '{email}'"
+    )
     zoe.submit(RESEND)
     assert "Only the newest code works" in zoe.page.text
     assert zoe.open(first.link).response.status_code == 410

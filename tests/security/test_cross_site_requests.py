@@ -20,7 +20,9 @@ from tests.support.server import SECRET_KEY, SEEDED_PASSWORD, PortalServer, an_a
 
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 # Called by apps and from other sites on purpose; what keeps each of them safe stands with its tests.
-CROSS_ORIGIN = frozenset({"/oauth2/authorize", "/oauth2/token", "/oauth2/userinfo", "/oauth2/logout", "/csp-report"})
+CROSS_ORIGIN = frozenset(
+    f"/oauth2/{name}" for name in ("authorize", "token", "userinfo", "introspect", "revoke", "logout")
+)
 FORM = {"content-type": "application/x-www-form-urlencoded"}
 
 
@@ -108,15 +110,17 @@ def test_a_request_that_another_site_caused_is_refused(
         assert "portal_session" not in answer.headers.get("set-cookie", ""), name
     assert alice.get("/account").status_code == 200
     # The positive control: our own page gets past the rule, to whatever the form makes of an empty post.
-    for headers in ({"origin": own}, {"sec-fetch-site": "same-origin"}, {"sec-fetch-site": "same-origin", "origin": own}):
+    for headers in (
+        {"origin": own},
+        {"sec-fetch-site": "same-origin"},
+        {"sec-fetch-site": "same-origin", "origin": own},
+    ):
         if path not in LOG_OUT:
             assert alice.request(method, path, content=b"", headers={**FORM, **headers}).status_code != 403
 
 
 @pytest.mark.parametrize(("method", "path"), READ, ids=[path for _method, path in READ])
-def test_only_ordinary_forms_are_read(
-    portal_server: PortalServer, alice: httpx.Client, method: str, path: str
-) -> None:
+def test_only_ordinary_forms_are_read(portal_server: PortalServer, alice: httpx.Client, method: str, path: str) -> None:
     """A page of another site can send text/plain and multipart without asking; our forms are neither."""
     for content_type in ("text/plain", "multipart/form-data; boundary=x", "application/json", "", "text/html", "x"):
         headers = {"origin": portal_server.url, "content-type": content_type}
@@ -213,4 +217,3 @@ class TestHosts:
     def test_probes_may_call_by_any_name(self, portal_server: PortalServer) -> None:
         for probe in ("/livez", "/readyz"):
             assert status_of(raw(portal_server, f"GET {probe}", [], host="10.0.0.7:8000")) == 200
-

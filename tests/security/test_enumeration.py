@@ -130,8 +130,56 @@ def correct_the_address(stranger: Stranger) -> None:
     stranger.post("/signup/verify", code="000000")
 
 
+def fail_to_log_in_by_mail(stranger: Stranger) -> None:
+    stranger.get("/login")
+    assert stranger.post("/login/code", email=stranger.email).status_code == 303
+    fail_with_codes(stranger, "/login/code", "/login/code/verify", "/login/code/resend", "/login/code/status")
+    stranger.post("/login/code/continue")
+    stranger.get("/login")
+
+
+def fail_to_recover(stranger: Stranger) -> None:
+    stranger.get("/recover")
+    assert stranger.post("/recover", email=stranger.email).status_code == 303
+    fail_with_codes(stranger, "/recover/verify", "/recover/verify", "/recover/resend", "/recover/status")
+    stranger.get("/recover/password")
+    stranger.post("/recover/password", new_password="a password of mine")
+
+
+def fail_with_codes(stranger: Stranger, page: str, verify: str, resend: str, status: str) -> None:
+    stranger.get(page)
+    stranger.get(status)
+    assert stranger.post(resend).status_code == 429
+    for _ in range(6):
+        assert stranger.post(verify, code="000000").status_code == 422
+    stranger.get(page)
+    stranger.portal.sql("update authn.verifications set created_at = created_at - interval '1 minute'")
+    assert stranger.post(resend).status_code == 303
+    stranger.get(page)
+    stranger.post(verify, code="000000")
+
+
+def ask_for_too_many_mails(stranger: Stranger) -> None:
+    for _ in range(22):
+        stranger.flow = ""
+        assert stranger.post("/login/code", email=stranger.email).status_code == 303
+        stranger.get("/login/code")
+
+
 @pytest.mark.parametrize("other", OTHERS)
-@pytest.mark.parametrize("journey", [identify, fail_to_log_in, fail_to_log_in_at_once, fail_to_sign_up, correct_the_address])
+@pytest.mark.parametrize(
+    "journey",
+    [
+        identify,
+        fail_to_log_in,
+        fail_to_log_in_at_once,
+        fail_to_sign_up,
+        correct_the_address,
+        fail_to_log_in_by_mail,
+        fail_to_recover,
+        ask_for_too_many_mails,
+    ],
+)
 def test_no_answer_and_no_work_tells_whether_an_address_has_an_account(
     counted: CountedPortal, journey: Any, other: str
 ) -> None:

@@ -112,7 +112,9 @@ def test_odd_values_in_every_field_of_every_form(
             assert not odd.startswith("%00") or answer.status_code == 422, f"{place.action} {name}"
 
 
-@pytest.mark.parametrize("path", ["/login", "/signup", "/signup/verify", "/signup/status", "/link/{odd}", "/{odd}", "/logout"])
+@pytest.mark.parametrize(
+    "path", ["/login", "/signup", "/signup/verify", "/signup/status", "/link/{odd}", "/{odd}", "/logout"]
+)
 def test_odd_values_in_every_address(portal_server: PortalServer, person: Person, path: str) -> None:
     for name, whole in ODD.items():
         odd = whole[:2000]
@@ -125,8 +127,26 @@ def test_odd_values_in_every_address(portal_server: PortalServer, person: Person
 
 
 def test_odd_values_in_every_header(portal_server: PortalServer) -> None:
-    values = [b"\xff\xfe", b"x" * 8000, b"\xe2\x80\xae", b"'; drop table x; --", b"", b"%00", b"a=b; a=b; a=b", b"\xed\xa0\x80"]
-    names = ("user-agent", "accept-language", "cookie", "accept", "x-forwarded-for", "hx-request", "referer", "accept-encoding")
+    values = [
+        b"\xff\xfe",
+        b"x" * 8000,
+        b"\xe2\x80\xae",
+        b"'; drop table x; --",
+        b"",
+        b"%00",
+        b"a=b; a=b; a=b",
+        b"\xed\xa0\x80",
+    ]
+    names = (
+        "user-agent",
+        "accept-language",
+        "cookie",
+        "accept",
+        "x-forwarded-for",
+        "hx-request",
+        "referer",
+        "accept-encoding",
+    )
     for name in names:
         for value in values:
             headers = [(b"host", portal_server.host.encode()), (name.encode(), value)]
@@ -237,7 +257,9 @@ def send(portal: PortalServer, person: Person, path: str, body: str) -> httpx.Re
 def raw_get(portal: PortalServer, target: str) -> int:
     """Ask for a target that httpx would not send unchanged; return the status."""
     with socket.create_connection(("127.0.0.1", portal.port), timeout=20) as connection:
-        connection.sendall(f"GET {target} HTTP/1.1\r\nHost: {portal.host}\r\nConnection: close\r\n\r\n".encode("latin-1"))
+        connection.sendall(
+            f"GET {target} HTTP/1.1\r\nHost: {portal.host}\r\nConnection: close\r\n\r\n".encode("latin-1")
+        )
         answer = b""
         while chunk := connection.recv(65536):
             answer += chunk

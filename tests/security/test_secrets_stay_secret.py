@@ -2,8 +2,6 @@
 
 import hashlib
 import json
-from collections.abc import Iterator
-
 import pytest
 
 from tests.support.person import Person, an_email, newest_mail
@@ -14,7 +12,7 @@ MISTYPED = "MARKER-mistyped-password"
 
 
 @pytest.fixture(scope="module")
-def secrets_used(portal_server: PortalServer) -> Iterator[dict[str, str]]:
+def secrets_used(portal_server: PortalServer) -> dict[str, str]:
     """A sign-up, a wrong code, a log-out, a wrong password, a login and a link: every secret that went through."""
     used = {"chosen": CHOSEN, "mistyped": MISTYPED}
     email = an_email()
@@ -43,7 +41,7 @@ def secrets_used(portal_server: PortalServer) -> Iterator[dict[str, str]]:
         zoe.open(f"/nothing-here/{CHOSEN}?token={used['link']}", authorization=f"Bearer {used['link']}")
         zoe.post("/login/password", {"email": email, "password": CHOSEN}, origin="https://evil.example")
     assert all(len(secret) > 20 for secret in used.values())
-    yield used
+    return used
 
 
 def flow_of(portal: PortalServer, email: str) -> str:
@@ -93,7 +91,9 @@ def test_a_code_is_in_the_mail_alone(portal_server: PortalServer) -> None:
             "from authn.verifications v where email = $1",
             email,
         )
-    assert hashlib.sha256(code.encode()).hexdigest() not in str(row["proof"]), "a bare digest of six digits is no secret"
+    assert hashlib.sha256(code.encode()).hexdigest() not in str(row["proof"]), (
+        "a bare digest of six digits is no secret"
+    )
     assert email not in str(row["mails"]), "a waiting mail is sealed: its address too"
 
 
@@ -113,7 +113,7 @@ def test_no_password_is_in_an_address(portal_server: PortalServer) -> None:
 def test_no_stranger_writes_the_log(portal_server: PortalServer) -> None:
     with Person(portal_server, agent='"}\\n{"event":"forged"') as zoe:
         zoe.open("/login").submit("/login", email='"},{"event":"forged"}')
-        zoe.post("/login/password", {"email": an_email(), "password": "x\n{\"event\":\"forged\"}"})
+        zoe.post("/login/password", {"email": an_email(), "password": 'x\n{"event":"forged"}'})
     events = [json.loads(line)["event"] for line in portal_server.log().splitlines() if line.startswith("{")]
     assert "request" in events
     assert "forged" not in events

@@ -67,9 +67,17 @@ def http(portal_server: PortalServer) -> Iterator[httpx.Client]:
 @pytest.mark.asvs("3.4.3", "3.4.4", "3.4.5", "3.4.6", "14.3.2")
 @pytest.mark.parametrize(("method", "path", "headers", "body", "status"), KINDS)
 def test_every_kind_of_answer_has_the_security_headers(
-    portal_server: PortalServer, http: httpx.Client, method: str, path: str, headers: dict[str, str], body: bytes, status: int
+    portal_server: PortalServer,
+    http: httpx.Client,
+    method: str,
+    path: str,
+    headers: dict[str, str],
+    body: bytes,
+    status: int,
 ) -> None:
-    sent = {name: value.replace("own", portal_server.url) if name == "origin" else value for name, value in headers.items()}
+    sent = {
+        name: value.replace("own", portal_server.url) if name == "origin" else value for name, value in headers.items()
+    }
     answer = http.request(method, path, headers={"accept": "text/html", **sent}, content=body)
     assert answer.status_code == status
     expect_security_headers(answer)

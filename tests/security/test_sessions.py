@@ -11,7 +11,9 @@ END = "/account/devices/end"
 
 @pytest.mark.asvs("7.2.4")
 @pytest.mark.adversarial("C4")
-def test_the_token_is_new_at_each_login_and_the_old_one_is_dead(portal_server: PortalServer, somebody: Somebody) -> None:
+def test_the_token_is_new_at_each_login_and_the_old_one_is_dead(
+    portal_server: PortalServer, somebody: Somebody
+) -> None:
     zoe = somebody()
     fields = {"email": "alice@example.com", "password": SEEDED_PASSWORD}
     zoe.post("/login/password", fields)
@@ -79,8 +81,8 @@ def test_using_a_session_does_not_move_its_end_past_the_absolute_one(
     email = an_email()
     zoe = somebody().sign_up(email)
     portal_server.sql(
-        "update authn.sessions set last_active_at = now() - interval '5 minutes', expires_at = now() + interval '5 minutes', "
-        "absolute_expires_at = now() + interval '10 minutes' "
+        "update authn.sessions set last_active_at = now() - interval '5 minutes', "
+        "expires_at = now() + interval '5 minutes', absolute_expires_at = now() + interval '10 minutes' "
         f"where user_id = (select id from authn.users where email = '{email}')"
     )
     assert zoe.is_logged_in()

@@ -18,10 +18,10 @@ pytestmark = pytest.mark.adversarial("E6", "F8")
 
 
 def everything(portal: PortalServer) -> dict[str, object]:
-    """A digest of every row of every table, but for what the worker does meanwhile: mails sent, its own audit events."""
+    """A digest of every row of every table, but for what the worker does meanwhile: mails sent, its own events."""
     tables = portal.rows(
         "select tablename::text as name from pg_tables where schemaname = 'authn' and tablename <> 'outbox' "
-        "and tablename not like 'audit\_events\__%'"
+        r"and tablename not like 'audit\_events\__%'"
     )
     of_requests = {"audit_events": "where request_id is not null"}
     return {

@@ -22,6 +22,7 @@ import pytest
 
 from portal.db.embedded import EmbeddedPostgres
 from portal.db.migrate import migrate
+from tests.support.whole_run import TRACK, ask
 
 # Nothing of a test needs to outlive a crash of the machine. Only here: the portal's own database keeps fsync on.
 NOT_DURABLE = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off", "max_connections": "200"}
@@ -143,13 +144,21 @@ def empty_database(server: TestDatabase, *, template: str = "template0") -> Test
     made = server.named(f"portal_test_{secrets.token_hex(6)}")
     owner = fetch(server.owner_url, "SELECT quote_ident(current_user) AS name")[0]["name"]
     # file_copy: 20 ms, where PostgreSQL's default, wal_log, takes 33; its checkpoints cost nothing without fsync.
-    execute(server.superuser_url, f"CREATE DATABASE {made.name} OWNER {owner} TEMPLATE {template} STRATEGY file_copy")
+    execute(
+        server.superuser_url,
+        f"CREATE DATABASE {made.name} OWNER {owner} TEMPLATE {template} STRATEGY file_copy",
+        f"ALTER DATABASE {made.name} {TRACK}",
+    )
     return made
 
 
 def drop_database(server: TestDatabase, database: TestDatabase) -> None:
     """Drop a database, ending what is still connected to it."""
-    execute(server.superuser_url, f"DROP DATABASE IF EXISTS {database.name} WITH (FORCE)")
+    # A connection tells which functions it called when it ends.
+    end = "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = $1"
+    fetch(server.superuser_url, end, database.name)
+    run_now(lambda: ask(database.superuser_url))
+    execute(server.superuser_url, f"DROP DATABASE {database.name} WITH (FORCE)")
 
 
 class temporary_data_dir:  # noqa: N801 - used like the functions of contextlib

@@ -63,6 +63,7 @@ def register(portal: PortalServer, url: str) -> dict[str, str]:
             post_logout_redirect_uris=[f"{url}/"],
             first_party=False,
             initiate_login_uri=f"{url}/login",
+            grant_types=["authorization_code", "refresh_token"],
         )
         await database.close()
         assert isinstance(registered, RegisteredClient), registered

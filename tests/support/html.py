@@ -3,9 +3,7 @@
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 
-VOID = frozenset(
-    {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr"}
-)
+VOID = frozenset({"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr"})
 UNSEEN = frozenset({"script", "style", "template", "title"})
 
 
@@ -44,10 +42,12 @@ class HtmlPage(HTMLParser):
         self.forms: list[HtmlForm] = []
         self.links: list[tuple[str, str]] = []  # text, address
         self.texts: list[str] = []  # every visible piece of text
+        self.other_language: list[str] = []  # those that are marked as being in another language than the page
         self.scripts: list[str] = []  # text between script tags
         self.heading = ""
         self._open: list[str] = []
         self._hidden_at: int | None = None
+        self._other_language_at: int | None = None
         self.feed(html)
         self.close()
 
@@ -75,6 +75,8 @@ class HtmlPage(HTMLParser):
             self._open.append(tag)
             if self._hidden_at is None and ("hidden" in attributes or tag in UNSEEN):
                 self._hidden_at = len(self._open)
+            if self._other_language_at is None and "lang" in attributes and tag != "html":
+                self._other_language_at = len(self._open)
         if tag == "form":
             self.forms.append(HtmlForm(attributes.get("action", ""), attributes.get("method", "get")))
         elif tag == "a":
@@ -96,6 +98,8 @@ class HtmlPage(HTMLParser):
             closed = self._open.pop()
             if self._hidden_at is not None and len(self._open) < self._hidden_at:
                 self._hidden_at = None
+            if self._other_language_at is not None and len(self._open) < self._other_language_at:
+                self._other_language_at = None
             if closed == tag:
                 return
 
@@ -105,6 +109,8 @@ class HtmlPage(HTMLParser):
         if self._hidden_at is not None or not data.strip():
             return
         self.texts.append(data.strip())
+        if self._other_language_at is not None:
+            self.other_language.append(data.strip())
         if "h1" in self._open:
             self.heading = f"{self.heading} {data.strip()}".strip()
         if "button" in self._open and self.forms and self.forms[-1].buttons:

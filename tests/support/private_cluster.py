@@ -10,6 +10,7 @@ The roles and the database are made by psql from the very lines that docs/operat
 import argparse
 import contextlib
 import os
+import re
 import secrets
 import shutil
 import signal
@@ -127,11 +128,14 @@ def first_start(cluster: PrivateCluster) -> None:
 
 
 def documented(heading: str, language: str) -> str:
-    """The lines of the only code block of one language under a heading of docs/operating.md."""
-    section = GUIDE.read_text().split(f"## {heading}\n", 1)[1].split("\n## ", 1)[0]
-    blocks = [block.split("\n```", 1)[0] for block in section.split(f"```{language}\n")[1:]]
+    """The lines of the only code block of one kind under a heading of docs/operating.md."""
+    text = GUIDE.read_text()
+    found = re.search(rf"^(#+) {re.escape(heading)}\n", text, re.MULTILINE)
+    assert found, heading
+    section = re.split(rf"^#{{2,{len(found[1])}}} ", text[found.end() :], maxsplit=1, flags=re.MULTILINE)[0]
+    blocks = re.findall(rf"^```{language}\n(.*?)^```$", section, re.MULTILINE | re.DOTALL)
     assert len(blocks) == 1, (heading, language, len(blocks))
-    return blocks[0]
+    return str(blocks[0])
 
 
 def _initialise(programs: Path, folder: Path, account: Account | None, password: str) -> None:

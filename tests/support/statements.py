@@ -46,6 +46,16 @@ class CountedPortal:
     database: TestDatabase
     _statements: dict[str, list[str]] = field(default_factory=dict)
 
+    @property
+    def host(self) -> str:
+        """The Host header of its own pages."""
+        return self.url.partition("://")[2]
+
+    @property
+    def address(self) -> str:
+        """Where its socket is."""
+        return self.url
+
     def note(self, record: Any) -> None:
         """Keep a statement with the request that ran it; asyncpg calls back in the request's own context."""
         request_id, _namespace = _request.get()
@@ -75,14 +85,12 @@ class CountedPortal:
     def _count_rows(self) -> dict[str, int]:
         # Audit events without a request are the worker's own.
         ours = {"audit_events": " where request_id is not null"}
-        columns = ", ".join(
-            f"(select count(*) from authn.{table}{ours.get(table, '')}) as {table}" for table in ROWS
-        )
+        columns = ", ".join(f"(select count(*) from authn.{table}{ours.get(table, '')}) as {table}" for table in ROWS)
         return {name: int(count) for name, count in self.rows(f"select {columns}")[0].items()}
 
 
 @contextmanager
-def counted_portal(database: TestDatabase, data_dir: Path) -> Iterator[CountedPortal]:
+def counted_portal(database: TestDatabase, data_dir: Path, **more_settings: str) -> Iterator[CountedPortal]:
     """Serve the real application from a thread of this process. No mail leaves: there is nowhere to send it to."""
     port = free_port()
     portal = CountedPortal(f"http://localhost:{port}", database)
@@ -93,6 +101,7 @@ def counted_portal(database: TestDatabase, data_dir: Path) -> Iterator[CountedPo
             "PORTAL_SECRET_KEY": SECRET_KEY,
             "PORTAL_DATA_DIR": str(data_dir),
             "PORTAL_TRUSTED_PROXIES": "127.0.0.0/8,::1",
+            **more_settings,
         }
     )
     pool = Database(database.app_url)
@@ -124,15 +133,19 @@ def _listen(adapted: Any, portal: CountedPortal) -> None:
 def shape_of(response: httpx.Response, *secrets: str) -> dict[str, Any]:
     """Return everything of an answer that a stranger could compare, with what must differ taken out of it.
 
-    Taken out: date, request id, flow ids, the values of new cookies, and the `secrets` (the address that was typed). Seconds
-    that are counted down are taken out too: they tell when one asked, not about whom.
+    Taken out: date, request id, flow ids, digits to compare, the values of new cookies, and the `secrets` (the address that was typed).
+    Seconds that are counted down are taken out too: they tell when one asked, not about whom.
     """
     headers = [
         (name, _masked(value, secrets))
         for name, value in response.headers.multi_items()
         if name not in ("date", "x-request-id", "retry-after")
     ]
-    body = re.sub(r'data-seconds="\d+"|\d:\d\d</span>|<code>[0-9a-f]{16}</code>', "", _masked(response.text, secrets))
+    body = re.sub(
+        r'data-seconds="\d+"|\d:\d\d</span>|<code>[0-9a-f]{16}</code>|pairing__digits">\d\d<',
+        "",
+        _masked(response.text, secrets),
+    )
     return {"status": response.status_code, "headers": headers, "body": body}
 
 

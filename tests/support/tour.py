@@ -1,6 +1,6 @@
 """A tour of every page in a real browser, each in the states that people see: for axe, for screenshots, for texts.
 
-    async for stop in tour(browser, portal, demo_app): look at stop.page
+async for stop in tour(browser, portal, demo_app): look at stop.page
 """
 
 import asyncio
@@ -84,6 +84,58 @@ class Guide:
         await self.page.goto(self.portal.url + (await self._mail("dana@example.com")).link)
         yield self._stop("link-registered")
 
+    async def by_mail(self, email: str) -> AsyncIterator[Stop]:
+        """Login by a mailed code or link: here, on another device, and for an address without an account."""
+        await self._ask_for_code(email)
+        yield self._stop("login-code")
+        await self._submit({"Code from the mail": "12345"}, "Log in")
+        yield self._stop("login-code-error")
+        link = self.portal.url + (await self._mail(email)).link
+        await self.page.goto(link)
+        yield self._stop("login-link")
+        elsewhere = await self.phone.new_page()
+        await elsewhere.goto(link)
+        yield Stop("login-link-elsewhere", elsewhere)
+        await self._submit({"The two digits on that screen": "4"}, "Let it log in", page=elsewhere)
+        yield Stop("login-link-elsewhere-error", elsewhere)
+        await elsewhere.get_by_role("button", name="This was not me").click()
+        await elsewhere.get_by_role("heading", name="That login has ended").wait_for()
+        yield Stop("login-denied", elsewhere)
+
+        waiting = await self._ask_for_code(email)
+        digits = await self.page.locator(".pairing__digits").inner_text()
+        await self.page.goto("about:blank")  # it would go on by itself
+        await elsewhere.goto(self.portal.url + (await self._mail(email)).link)
+        await self._submit({"The two digits on that screen": digits}, "Let it log in", page=elsewhere)
+        yield Stop("login-approved-elsewhere", elsewhere)
+        await self.page.goto(waiting)
+        yield self._stop("login-approved")
+
+        nobody = an_email("nobody")
+        await self._ask_for_code(nobody)
+        await elsewhere.goto(self.portal.url + (await self._mail(nobody)).link)
+        yield Stop("login-no-account", elsewhere)
+        await elsewhere.close()
+
+    async def recovery(self, email: str) -> AsyncIterator[Stop]:
+        """A forgotten password, up to the new one."""
+        await self.page.goto(f"{self.demo_app}/login")
+        await self._submit({"E-mail address": email}, "Continue")
+        await self.page.get_by_role("link", name="Forgot it?").click()
+        yield self._stop("recover")
+        await self._submit({"E-mail address": email}, "Send the mail")
+        yield self._stop("recover-code")
+        link = self.portal.url + (await self._mail(email)).link
+        elsewhere = await self.phone.new_page()
+        await elsewhere.goto(link)
+        yield Stop("recover-link-elsewhere", elsewhere)
+        await elsewhere.get_by_role("button", name="Continue here").click()
+        await elsewhere.wait_for_url("**/recover/password**")
+        yield Stop("recover-password", elsewhere)
+        await self._submit({"New password": "short"}, "Save and log in", page=elsewhere)
+        yield Stop("recover-password-error", elsewhere)
+        await elsewhere.close()
+
     async def account(self) -> AsyncIterator[Stop]:
         """Consent, the app, the account, and the way out."""
         elsewhere = await self.phone.new_page()
@@ -101,6 +153,12 @@ class Guide:
         yield self._stop("app-logged-in")
         await self.page.goto(f"{self.portal.url}/account")
         yield self._stop("account")
+        await self.page.goto(f"{self.portal.url}/account/security")
+        yield self._stop("security")
+        await self.page.get_by_role("link", name="Change", exact=True).click()
+        yield self._stop("change-password")
+        await self._submit({"Current password": "", "New password": "short"}, "Change password")
+        yield self._stop("change-password-error")
         await self.page.goto(f"{self.portal.url}/account/devices")
         yield self._stop("devices")
         await self.page.get_by_role("button", name="End all other sessions").click()
@@ -152,6 +210,14 @@ class Guide:
         async with page.expect_navigation(wait_until="load"):
             await page.get_by_role("button", name=button, exact=True).click()
 
+    async def _ask_for_code(self, email: str) -> str:
+        """From the app to the page that waits for the code; returns where it is."""
+        await self.page.goto(f"{self.demo_app}/login")
+        await self._submit({"E-mail address": email}, "Continue")
+        await self.page.get_by_role("button", name="Mail me a code").click()
+        await self.page.wait_for_url("**/login/code**")
+        return self.page.url
+
     async def _log_in(self, page: Page) -> None:
         await self._submit({"E-mail address": "alice@example.com"}, "Continue", page=page)
         await self._submit({"Password": SEEDED_PASSWORD}, "Log in", page=page)
@@ -173,6 +239,8 @@ async def tour(
         guide.entrance(),
         guide.sign_up(email),
         guide.registered(),
+        guide.by_mail(email),
+        guide.recovery(email),
         guide.account(),
         guide.development(email),
         guide.errors(),
@@ -180,6 +248,9 @@ async def tour(
     try:
         for part in parts:
             async for stop in part:
+                heading = await stop.page.get_by_role("heading", level=1).inner_text()
+                assert heading, f"{stop.name} has no heading"
+                assert "on our side" not in heading, f"{stop.name} is an error page"
                 yield stop
     finally:
         await desk.close()

@@ -14,8 +14,8 @@ from portal.methods.email_code import queries
 from portal.methods.email_code.queries import Account
 from portal.web.request import PortalRequest
 
-# RFC 8176 registers no value for a mailbox. "otp" means one-time password devices, and an app that asks for one must not
-# take a mail for one. Other values are by agreement (section 1); this one says what was proven.
+# RFC 8176 registers no value for a mailbox. "otp" means one-time password devices, and an app that asks for one must
+# not take a mail for one. Other values are by agreement (section 1); this one says what was proven.
 FACTOR = Factor("email_code", ("email",))
 LINK_VALID_FOR = timedelta(minutes=10)  # as long as the code beside it: both open the account
 

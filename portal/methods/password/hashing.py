@@ -12,7 +12,9 @@ from functools import cached_property
 from typing import TypeVar
 
 from argon2 import PasswordHasher as Argon2
+from argon2 import extract_parameters
 from argon2.exceptions import InvalidHashError, VerificationError
+from argon2.low_level import ARGON2_VERSION
 
 MEMORY_KIB = 19 * 1024  # OWASP's floor for argon2id with two passes; set explicitly, never the library's default
 PASSES = 2
@@ -51,6 +53,19 @@ class PasswordHasher:
             HashQueueFull: when too many wait.
         """
         return await self._run(self._verify, password_hash, normalise(password))
+
+    def is_outdated(self, password_hash: str) -> bool:
+        """Return whether a hash was made with less work than is asked for now. One with more work stays as it is."""
+        try:
+            made = extract_parameters(password_hash)
+        except InvalidHashError:
+            return True
+        wanted = self._argon2
+        return (
+            made.type is not wanted.type
+            or made.version < ARGON2_VERSION
+            or made.memory_cost * made.time_cost < wanted.memory_cost * wanted.time_cost
+        )
 
     def _verify(self, password_hash: str | None, password: str) -> bool:
         try:

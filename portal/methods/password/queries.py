@@ -1,6 +1,7 @@
 """The SQL functions of password login."""
 
 from typing import Any, NamedTuple
+from uuid import UUID
 
 from portal.db.engine import Querier
 
@@ -18,6 +19,13 @@ class PasswordAttempt(NamedTuple):
     disabled: bool
     has_second_factor: bool
     retry_after: int
+
+
+class PasswordState(NamedTuple):
+    """What a person has to log in with, as far as a change of the password needs to know."""
+
+    has_password: bool
+    has_second_factor: bool
 
 
 async def begin_password_login(
@@ -42,3 +50,25 @@ async def fail_password_login(
 ) -> None:
     """Write the audit event of a wrong password."""
     await database.fetchval("select authn.fail_password_login($1, $2, $3, $4)", attempt_id, email, actor, namespace)
+
+
+async def get_password_state(database: Querier, user_id: str, namespace: str) -> PasswordState:
+    """Return whether a user has a password and a second factor."""
+    row = await database.fetchrow("select * from authn.get_password_state($1, $2)", UUID(user_id), namespace)
+    return PasswordState(row["has_password"], row["has_second_factor"]) if row else PasswordState(False, False)
+
+
+async def change_password(
+    database: Querier, user_id: str, session_id: str, change: dict[str, Any], actor: dict[str, Any], namespace: str
+) -> str:
+    """Change or set a password; returns `changed`, `stale` or `login_not_recent` (see the SQL function)."""
+    return str(
+        await database.fetchval(
+            "select authn.change_password($1, $2, $3, $4, $5)",
+            UUID(user_id),
+            UUID(session_id),
+            change,
+            actor,
+            namespace,
+        )
+    )

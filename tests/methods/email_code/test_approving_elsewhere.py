@@ -27,7 +27,8 @@ def digits_on(person: Person) -> str:
 
 def events(portal: PortalServer, email: str) -> list[object]:
     rows = portal.rows(
-        "select event_type from authn.audit_events where resource_type = 'email' and resource_id = $1 order by id", email
+        "select event_type from authn.audit_events where resource_type = 'email' and resource_id = $1 order by id",
+        email,
     )
     return [row["event_type"] for row in rows]
 
@@ -125,9 +126,29 @@ def test_only_the_browser_that_asked_goes_on_after_an_approval(
     assert thief.http.get(f"/login/code/status?flow={flow}").json() == {"state": "waiting"}
     assert thief.post(CONTINUE, {"flow": flow}).response.status_code == 403
     assert not thief.is_logged_in()
-    portal_server.sql(f"update authn.verifications set approved_at = now() - interval '11 minutes' where flow_id = '{flow}'")
+    portal_server.sql(
+        f"update authn.verifications set approved_at = now() - interval '11 minutes' where flow_id = '{flow}'"
+    )
     desk.post(CONTINUE, {"flow": flow})
     assert not desk.is_logged_in(), "an approval waits ten minutes, as the code does"
+
+
+def test_a_new_mail_takes_an_approval_back(
+    portal_server: PortalServer, desk: Person, email: str, somebody: Somebody
+) -> None:
+    digits, flow = digits_on(desk), desk.place.partition("flow=")[2]
+    link = newest_mail(portal_server, email).link
+    somebody().open(link).submit(link, digits=digits)
+    portal_server.sql(
+        f"update authn.verifications set created_at = created_at - interval '1 minute' where flow_id = '{flow}'"
+    )
+    desk.post(RESEND, {"flow": flow})
+    assert (
+        portal_server.rows("select approved_at from authn.verifications where email = $1", email)
+        == [{"approved_at": None}] * 2
+    )
+    desk.post(CONTINUE, {"flow": flow})
+    assert not desk.is_logged_in()
 
 
 def test_continue_without_an_approval_logs_nobody_in(desk: Person) -> None:
@@ -151,7 +172,9 @@ def test_with_a_second_step_there_is_no_approval_but_the_code_works(
     assert not desk.is_logged_in()
 
 
-def test_opening_the_link_anywhere_changes_nothing(portal_server: PortalServer, desk: Person, email: str, somebody: Somebody) -> None:
+def test_opening_the_link_anywhere_changes_nothing(
+    portal_server: PortalServer, desk: Person, email: str, somebody: Somebody
+) -> None:
     link = newest_mail(portal_server, email).link
     look = "select used_at, approved_at, attempts from authn.verifications where email = $1"
     before = portal_server.rows(look, email)

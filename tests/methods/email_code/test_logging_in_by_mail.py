@@ -50,7 +50,8 @@ def test_a_person_without_a_password_logs_in_by_code(portal_server: PortalServer
     zoe.submit(VERIFY, code=code_to(portal_server, email))
     assert zoe.path == "/account"
     [session] = portal_server.rows(
-        "select s.amr, s.remembered from authn.sessions s join authn.users u on u.id = s.user_id where u.email = $1", email
+        "select s.amr, s.remembered from authn.sessions s join authn.users u on u.id = s.user_id where u.email = $1",
+        email,
     )
     assert session == {"amr": ["email"], "remembered": False}
 
@@ -59,7 +60,9 @@ def test_a_post_without_an_earlier_page_starts_a_login(portal_server: PortalServ
     email = account(portal_server)
     zoe.post(CODE, {"email": f" {email.upper()} "})
     assert zoe.path == CODE
-    zoe.submit(VERIFY, code=f"{code_to(portal_server, email)[:3]} {code_to(portal_server, email)[3:]}", remember_device="1")
+    zoe.submit(
+        VERIFY, code=f"{code_to(portal_server, email)[:3]} {code_to(portal_server, email)[3:]}", remember_device="1"
+    )
     assert zoe.path == "/account"
     assert portal_server.rows(
         "select s.remembered from authn.sessions s join authn.users u on u.id = s.user_id where u.email = $1", email
@@ -272,7 +275,25 @@ def test_mails_to_one_address_end_silently_after_twenty_a_day(portal_server: Por
     assert [mail.code is not None for mail in reversed(mails)] == [True] * 10 + [False] * 10
 
 
-def test_a_network_that_asks_for_too_many_mails_is_told_to_wait(portal_server: PortalServer, somebody: Somebody) -> None:
+def test_a_stranger_who_asks_for_all_mails_of_a_day_does_not_keep_the_owner_out(
+    portal_server: PortalServer, zoe: Person, somebody: Somebody
+) -> None:
+    """Adversarial G6: the browser that logged in before still gets a code."""
+    email = account(portal_server)
+    ask_for_code(zoe, email).submit(VERIFY, code=code_to(portal_server, email)).log_out()
+    for _ in range(20):
+        somebody().post(CODE, {"email": email})
+    newest = newest_mail(portal_server, email)
+    assert newest.code is None
+    somebody().post(CODE, {"email": email})
+    assert newest_mail(portal_server, email) == newest, "nothing more for strangers"
+    ask_for_code(zoe, email).submit(VERIFY, code=code_to(portal_server, email))
+    assert zoe.path == "/account"
+
+
+def test_a_network_that_asks_for_too_many_mails_is_told_to_wait(
+    portal_server: PortalServer, somebody: Somebody
+) -> None:
     address = "203.0.113.77"
     for number in range(51):
         person = somebody(address=address).post(CODE, {"email": an_email(f"n{number}")})
@@ -287,7 +308,9 @@ def test_an_abandoned_password_of_a_sign_up_does_not_come_along(portal_server: P
     flow = zoe.page.form("/signup/verify").fields["flow"]
     zoe.post(CODE, {"flow": flow, "email": email}).submit(VERIFY, code=code_to(portal_server, email))
     assert zoe.path == "/account"
-    assert portal_server.rows("select password_hash from authn.users where email = $1", email) == [{"password_hash": None}]
+    assert portal_server.rows("select password_hash from authn.users where email = $1", email) == [
+        {"password_hash": None}
+    ]
 
 
 @pytest.mark.parametrize("path", [CODE, VERIFY, RESEND, CONTINUE])
@@ -305,7 +328,9 @@ def at_once(person: Person, path: str, posts: list[dict[str, str]]) -> list[http
     barrier = threading.Barrier(len(posts))
 
     def send(fields: dict[str, str]) -> httpx.Response:
-        with httpx.Client(base_url=person.origin, cookies=person.cookies, headers=person.http.headers, timeout=60) as http:
+        with httpx.Client(
+            base_url=person.origin, cookies=person.cookies, headers=person.http.headers, timeout=60
+        ) as http:
             barrier.wait()
             return http.post(path, data=fields, headers={"origin": person.origin})
 

@@ -1,0 +1,1 @@
+"""How one logs in: the security page of the account area."""

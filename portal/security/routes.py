@@ -1,0 +1,23 @@
+"""/account/security: one card for each method that has one. What a card leads to is its method's business."""
+
+from typing import Any
+
+from litestar import Response, Router, get
+
+from portal.login.method import Method
+from portal.web.account_sections import sections
+from portal.web.request import PortalRequest
+from portal.web.templates import page
+
+PAGE = "/account/security"
+
+
+@get(PAGE, opt={"session": "required"})
+async def security_page(request: PortalRequest) -> Response[Any]:
+    """Show how the person can log in."""
+    methods: tuple[Method, ...] = request.app.state.methods
+    cards = [(method.card_template, await method.card(request)) for method in methods if method.card]
+    return page(request, "account/security.html", sections=sections(request, PAGE), cards=cards)
+
+
+ROUTER = Router(path="/", route_handlers=[security_page])
