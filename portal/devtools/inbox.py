@@ -49,8 +49,8 @@ class InboxMail:
 
     @property
     def code(self) -> str | None:
-        """The first six digits that stand alone in the text, outside of its links."""
-        found = _CODE.search(_LINK.sub("", self.mail.text))
+        """The first six digits that stand alone in the text, outside of its links and of the address it went to."""
+        found = _CODE.search(_LINK.sub("", self.mail.text).replace(self.mail.to, ""))
         return found[0] if found else None
 
     def as_json(self) -> dict[str, Any]:

@@ -133,8 +133,8 @@ def _listen(adapted: Any, portal: CountedPortal) -> None:
 def shape_of(response: httpx.Response, *secrets: str) -> dict[str, Any]:
     """Return everything of an answer that a stranger could compare, with what must differ taken out of it.
 
-    Taken out: date, request id, flow ids, digits to compare, the values of new cookies, and the `secrets` (the address that was typed).
-    Seconds that are counted down are taken out too: they tell when one asked, not about whom.
+    Taken out: date, request id, flow ids, digits to compare, the values of new cookies, and the `secrets` (the address
+    that was typed). Seconds that are counted down are taken out too: they tell when one asked, not about whom.
     """
     headers = [
         (name, _masked(value, secrets))

@@ -1,4 +1,4 @@
-"""The link of a login mail opened in another browser: two digits, one try, "this was not me", and never a session there."""
+"""The link of a login mail in another browser: two digits, one try, "this was not me", and never a session there."""
 
 import asyncio
 import re

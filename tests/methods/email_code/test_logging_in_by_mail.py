@@ -6,9 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 import httpx
 import pytest
 
-from tests.support.person import Somebody
 from tests.support.html import HtmlPage
-from tests.support.person import PASSWORD, Person, an_email, mails_to, newest_mail
+from tests.support.person import PASSWORD, Person, Somebody, an_email, mails_to, newest_mail
 from tests.support.server import PortalServer
 
 AT_ONCE = 40
@@ -140,8 +139,9 @@ def test_a_code_that_waited_eleven_minutes_is_dead_and_a_new_mail_loses_nothing(
     email = account(portal_server)
     zoe.open(f"{demo_app}/login").submit("/login", email=email).submit(CODE)
     portal_server.sql(
-        "update authn.verifications set created_at = created_at - interval '11 minutes', code_expires_at = "
-        f"code_expires_at - interval '11 minutes', expires_at = expires_at - interval '11 minutes' where email = '{email}'"
+        "update authn.verifications set created_at = created_at - interval '11 minutes', "
+        "code_expires_at = code_expires_at - interval '11 minutes', "
+        f"expires_at = expires_at - interval '11 minutes' where email = '{email}'"
     )
     old = newest_mail(portal_server, email)
     zoe.submit(VERIFY, code=old.code or "")

@@ -134,7 +134,8 @@ def test_the_database_itself_asks_for_the_recent_login(portal_server: PortalServ
         email,
     )
     an_hour_passes(portal_server, email)
-    change = "select authn.change_password($1, $2, jsonb_build_object('old_hash', $3::text, 'new_hash', 'x'), '{}') as outcome"
+    facts = "jsonb_build_object('old_hash', $3::text, 'new_hash', 'x')"
+    change = f"select authn.change_password($1, $2, {facts}, '{{}}') as outcome"
     ids = (row["user_id"], row["session_id"])
     assert portal_server.rows(change, *ids, "another hash") == [{"outcome": "stale"}]
     portal_server.rows("select authn.add_mfa($1, 'totp', 'a secret')", row["user_id"])
