@@ -43,13 +43,14 @@ test: $(TEST_STAMP) ## run every test, against a real PostgreSQL and a real brow
 	@browser=$$($(PY) -m tests.support.find_browser) && PORTAL_TEST_BROWSER="$$browser" exec $(PY) -m pytest $(ARGS)
 
 # What a deployment stands on: the SQL, the SDK, the provider and the journeys of people without a browser of their own.
-DEPLOYED := tests/sql tests/authn tests/oidc tests/flows tests/deployment --ignore=tests/flows/test_in_a_browser.py
+DEPLOYED := tests/sql tests/authn tests/oidc tests/flows tests/deployment \
+	--ignore=tests/flows/test_in_a_browser.py --ignore=tests/flows/test_accessibility.py
 
 test-pg15: $(TEST_STAMP) ## the same on the system's PostgreSQL 15, owned by an ordinary login (needs postgresql-15)
 	@exec $(PY) -m tests.support.private_cluster $(PY) -m pytest $(DEPLOYED) tests/deployment/on_postgres_15 $(ARGS)
 
 test-pgbouncer: $(TEST_STAMP) ## the same through PgBouncer in transaction mode (needs pgbouncer, too)
-	@exec $(PY) -m tests.support.private_cluster --pooled $(PY) -m pytest $(DEPLOYED) $(ARGS)
+	@exec $(PY) -m tests.support.private_cluster --pooled $(PY) -m pytest $(DEPLOYED) tests/deployment/through_pgbouncer $(ARGS)
 
 test-tls: $(TEST_STAMP) ## two portals behind HAProxy with TLS: forged headers, kills, ten restarts (needs haproxy)
 	@exec $(PY) -m pytest tests/deployment/behind_haproxy $(ARGS)

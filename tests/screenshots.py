@@ -27,7 +27,7 @@ FOLDER = ROOT / "docs" / "screenshots"
 TOTAL_MAX_SIZE = 8 * 1024 * 1024  # bytes; everybody who clones the repository gets them
 SCREENS = {"phone": PHONE, "desktop": DESKTOP}
 SCHEMES = ("light", "dark")
-WHOLE_PAGE = frozenset({"components"})  # longer than a screen, and shown for its whole length
+WHOLE_PAGE = frozenset({"components-desktop-light"})  # many screens long: shown once for its whole length
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 
@@ -76,7 +76,7 @@ async def take(stop: Stop, scheme: str, screen: str, size: dict[str, int]) -> Pa
     await page.set_viewport_size({"width": size["width"], "height": size["height"]})
     await settled(page)
     file = FOLDER / f"{stop.name}-{screen}-{scheme}.png"
-    image = await page.screenshot(full_page=stop.name in WHOLE_PAGE, caret="hide", animations="disabled")
+    image = await page.screenshot(full_page=file.stem in WHOLE_PAGE, caret="hide", animations="disabled")
     file.write_bytes(smaller_png(image))
     return file
 

@@ -14,10 +14,9 @@ from benchmarks.report import Report
 from benchmarks.stage import Stage
 
 ALONE = 8  # logins one after the other, then as many bare hashes, and so on
-ALONE_TURNS = 5  # of each in one round
+ALONE_TURNS = 3  # of each in one round
 STORM_CONNECTIONS = 16
-STORM_TURN = 0.6  # seconds
-STORM_TURNS = 2  # in one round
+STORM_TURN = 0.8  # seconds
 
 
 async def login(stage: Stage, report: Report) -> None:
@@ -76,9 +75,9 @@ async def _login_rate(stage: Stage, report: Report, portal: PortalUnderTest, wor
     logins, hashes = Figure(f"portal, {name}"), Figure(f"bare argon2id, {workers} at a time")
     warm_up = Figure("")
     for _ in range(2):
-        await _logins(portal, operation, warm_up, count=2 * STORM_CONNECTIONS, connections=STORM_CONNECTIONS)
-    count = max(2 * STORM_CONNECTIONS, int(warm_up.rate * STORM_TURN))
-    for _ in range(stage.pace.rounds * STORM_TURNS):
+        await _logins(portal, operation, warm_up, count=STORM_CONNECTIONS, connections=STORM_CONNECTIONS)
+    count = max(STORM_CONNECTIONS, int(warm_up.rate * STORM_TURN))
+    for _ in range(stage.pace.rounds):
         await _logins(portal, operation, logins, count=count, connections=STORM_CONNECTIONS)
         await _hashes(loops, hashes, count=count, threads=workers)
     report.figure(f"logins, {STORM_CONNECTIONS} at a time", logins)

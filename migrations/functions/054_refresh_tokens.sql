@@ -15,10 +15,14 @@ declare
 begin
     perform authn._apply_actor(p_actor);
     -- Locked: a replay that comes between taking and issuing must find the tokens, or leave its mark before they are made.
+    -- Person and app first, as deleting them does, or their foreign keys below would wait for whoever waits for the code.
     select c.* into v_code
       from authn.authorization_codes c
+      join authn.users u on u.id = c.user_id
+      join authn.clients a on a.namespace = c.namespace and a.client_id = c.client_id
      where c.namespace = p_namespace and c.id = p_code_id
-       for update;
+       for key share of u, a
+       for update of c;
     if v_code.id is not null then
         if p_refresh_hash is not null then
             insert into authn.refresh_token_families (
@@ -101,11 +105,15 @@ declare
 begin
     perform authn._apply_actor(p_actor);
     -- The family is locked before anything is decided: of any number of simultaneous refreshes one finds its token
-    -- unused, and the others see what it left behind.
+    -- unused, and the others see what it left behind. Person and app first, as deleting them does: the other way round
+    -- the access token's foreign keys would wait for whoever waits for the family.
     select f.* into v_family
       from authn.refresh_tokens t
       join authn.refresh_token_families f on f.id = t.family_id
+      join authn.users u on u.id = f.user_id
+      join authn.clients c on c.namespace = f.namespace and c.client_id = f.client_id
      where t.namespace = p_namespace and t.token_hash = p_token_hash and f.client_id = p_client_id
+       for key share of u, c
        for update of f;
     select t.* into v_token
       from authn.refresh_tokens t

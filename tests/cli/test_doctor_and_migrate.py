@@ -58,6 +58,16 @@ def test_a_powerful_role_and_a_table_without_forced_security_are_told(portal: Po
     assert "users" in says(told, "roles")
 
 
+def test_a_proxy_that_is_not_trusted_is_told(portal: Portal) -> None:
+    behind = {"PORTAL_URL": "https://login.example.com"}
+    told = portal.run("doctor", "--json", **behind)
+    assert "proxy" in failed(told)
+    assert "PORTAL_TRUSTED_PROXIES" in says(told, "proxy")
+    trusted = portal.run("doctor", "--json", **behind, PORTAL_TRUSTED_PROXIES="10.0.0.5")
+    assert "proxy" not in failed(trusted)
+    assert "10.0.0.5/32 only" in says(trusted, "proxy")
+
+
 def test_a_database_that_is_away_is_told(portal: Portal) -> None:
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))

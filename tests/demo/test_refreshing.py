@@ -1,12 +1,14 @@
 """The demo app keeps its login fresh, and lets go of it when the portal does."""
 
+import sys
+import time
 from typing import Any
 
 import pytest
 
 from tests.support.demo_app import register, running_demo_app
 from tests.support.person import Person, an_email
-from tests.support.server import PortalServer, free_port
+from tests.support.server import ROOT, PortalServer, free_port
 
 
 @pytest.fixture
@@ -67,6 +69,22 @@ def test_logging_out_of_the_app_gives_its_tokens_back(
     assert zoe.page.heading == "You are logged out"
     assert not zoe.is_logged_in()
     assert family_of(portal_server, email)["ended_reason"] == "revoked"
+
+
+def test_it_asks_again_shortly_before_its_access_token_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(ROOT / "examples" / "demo_app")
+    from openid import VerifiedLogin
+
+    def login(ends_in: float, refresh_token: str | None = "x") -> Any:
+        return VerifiedLogin({}, {}, "", "", time.time() + ends_in, refresh_token)
+
+    assert login(ends_in=10).is_stale
+    assert login(ends_in=-1000).is_stale
+    assert not login(ends_in=60).is_stale
+    # Without a refresh token there is nothing to ask with.
+    assert not login(ends_in=-1000, refresh_token=None).is_stale
+    for module in ("openid", "settings"):
+        sys.modules.pop(module)
 
 
 def test_a_restart_of_the_portal_ends_no_login(own_portal_server: PortalServer) -> None:

@@ -67,14 +67,3 @@ def test_a_logged_in_person_is_led_past_the_login_and_sign_up_pages(zoe: Person)
     zoe.log_in("alice@example.com", "correct-horse-battery")
     for door in ("/", "/login", "/signup", "/login?return_to=/account"):
         assert zoe.open(door).path == "/account"
-
-
-def test_a_login_survives_a_restart_of_the_server(own_portal_server: PortalServer) -> None:
-    with Person(own_portal_server) as zoe:
-        email = an_email()
-        zoe.ask_to_sign_up(email)
-        own_portal_server.restart()
-        zoe.submit("/signup/verify", code=newest_mail(own_portal_server, email).code or "")
-        assert zoe.path == "/account"
-        own_portal_server.restart()
-        assert zoe.is_logged_in()

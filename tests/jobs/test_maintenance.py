@@ -6,6 +6,7 @@ import asyncpg
 import pytest
 
 from portal.db.engine import Database
+from portal.jobs import maintenance
 from portal.jobs.maintenance import maintenance_jobs
 from tests.support.database import TestDatabase, execute, fetch
 
@@ -71,3 +72,30 @@ async def test_both_jobs_run_on_a_fresh_database_side_by_side(database: TestData
     ]
     made = fetch(database.superuser_url, "select to_regclass($1) is not null as made", f"authn.audit_events_y{month}")
     assert made[0]["made"] is True
+
+
+async def test_old_months_of_the_log_are_dropped_with_the_owners_login_alone(
+    database: TestDatabase, pool: Database
+) -> None:
+    execute(database.superuser_url, "select authn.create_audit_partition(2001, 3)")
+    there = "select to_regclass('authn.audit_events_y2001m03') is not null as there"
+    for owner_url, still_there in ((None, True), (database.owner_url, False)):
+        partitions, _cleanup = maintenance_jobs(pool, owner_url)
+        assert await partitions.run() is False
+        assert fetch(database.superuser_url, there)[0]["there"] is still_there
+
+
+async def test_dropping_gives_way_to_whoever_reads_the_log(
+    database: TestDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(maintenance, "WAIT_FOR_LOG", "50ms")
+    execute(database.superuser_url, "select authn.create_audit_partition(2001, 3)")
+    reader = await asyncpg.connect(database.superuser_url)
+    try:
+        async with reader.transaction():
+            await reader.fetch("select from authn.audit_events")
+            with pytest.raises(asyncpg.LockNotAvailableError):
+                await maintenance.drop_audit_partitions(database.owner_url)
+        assert await maintenance.drop_audit_partitions(database.owner_url) == ("audit_events_y2001m03",)
+    finally:
+        await reader.close()

@@ -1,6 +1,7 @@
 """A refresh token that comes again: a retry gets the same successor, anything else ends the family (RFC 9700)."""
 
 import asyncio
+from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx
@@ -160,28 +161,50 @@ async def test_a_mail_that_a_dying_process_did_not_write_is_written_later(
         assert len(await world.mails("alice@example.com")) == before + 1
 
 
-def another_process(world: World, *secret_keys: str) -> httpx.AsyncClient:
-    """The same portal started again, or beside the first one, with these secret keys, newest first."""
-    settings = load_settings(
-        {
-            "PORTAL_URL": ISSUER,
-            "PORTAL_DATABASE_URL": world.app_url,
-            "PORTAL_SECRET_KEY": ",".join(secret_keys),
-        }
-    )
-    application = create_app(settings, CountingDatabase(world.app_url))
-    transport = httpx.ASGITransport(application, raise_app_exceptions=False)
-    return httpx.AsyncClient(transport=transport, base_url=ISSUER)
+class Processes:
+    """Other processes of the same portal: started again, or beside the first one, with other secret keys."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._databases: list[CountingDatabase] = []
+
+    def start(self, *secret_keys: str) -> httpx.AsyncClient:
+        """Start one with these keys, newest first."""
+        settings = load_settings(
+            {
+                "PORTAL_URL": ISSUER,
+                "PORTAL_DATABASE_URL": self._world.app_url,
+                "PORTAL_SECRET_KEY": ",".join(secret_keys),
+            }
+        )
+        self._databases.append(CountingDatabase(self._world.app_url))
+        application = create_app(settings, self._databases[-1])
+        transport = httpx.ASGITransport(application, raise_app_exceptions=False)
+        return httpx.AsyncClient(transport=transport, base_url=ISSUER)
+
+    async def stop(self) -> None:
+        """Stop them all."""
+        for database in self._databases:
+            await database.close()
+
+
+@pytest.fixture
+async def processes(world: World) -> AsyncIterator[Processes]:
+    made = Processes(world)
+    yield made
+    await made.stop()
 
 
 NEW_KEY = "another-secret-key-for-tests-that-is-long-enough"
 
 
 @pytest.mark.adversarial("B6")
-async def test_every_process_gives_the_same_successor(world: World, renewing: App, alice: Browser) -> None:
+async def test_every_process_gives_the_same_successor(
+    world: World, processes: Processes, renewing: App, alice: Browser
+) -> None:
     token = (await tokens_of(renewing, alice))["refresh_token"]
     first = await refreshed(renewing, token)
-    renewing.http = another_process(world, SECRET_KEY)
+    renewing.http = processes.start(SECRET_KEY)
     assert (await refreshed(renewing, token))["refresh_token"] == first["refresh_token"]
     await seconds_pass(world, renewing, 11)
     assert_refused(await renewing.refresh(token))
@@ -189,28 +212,28 @@ async def test_every_process_gives_the_same_successor(world: World, renewing: Ap
 
 
 async def test_while_the_secret_key_rotates_a_retry_still_gets_the_same_successor(
-    world: World, renewing: App, alice: Browser
+    processes: Processes, renewing: App, alice: Browser
 ) -> None:
     token = (await tokens_of(renewing, alice, scope="email"))["refresh_token"]
     first = await refreshed(renewing, token)
     here = renewing.http
     # The new key comes first behind the old one on every machine, then before it, then alone.
     for keys in ((SECRET_KEY, NEW_KEY), (NEW_KEY, SECRET_KEY)):
-        renewing.http = another_process(world, *keys)
+        renewing.http = processes.start(*keys)
         assert (await refreshed(renewing, token))["refresh_token"] == first["refresh_token"]
     second = await refreshed(renewing, first["refresh_token"])
-    renewing.http = another_process(world, SECRET_KEY, NEW_KEY)
+    renewing.http = processes.start(SECRET_KEY, NEW_KEY)
     assert (await refreshed(renewing, first["refresh_token"]))["refresh_token"] == second["refresh_token"]
     renewing.http = here
     assert (await renewing.refresh(second["refresh_token"])).status_code == 200
 
 
 async def test_a_successor_whose_key_was_taken_away_is_not_made_twice(
-    world: World, renewing: App, alice: Browser
+    world: World, processes: Processes, renewing: App, alice: Browser
 ) -> None:
     token = (await tokens_of(renewing, alice, scope="email"))["refresh_token"]
     first = await refreshed(renewing, token)
-    here, renewing.http = renewing.http, another_process(world, NEW_KEY)
+    here, renewing.http = renewing.http, processes.start(NEW_KEY)
     assert_refused(await renewing.refresh(token))
     refused = (await world.events("refresh_refused", renewing.client_id))[-1]
     assert refused["new_values"]["reason"] == "successor_unknown"

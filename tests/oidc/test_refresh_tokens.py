@@ -8,6 +8,7 @@ import pytest
 from portal.oidc.clients import delete_client
 from tests.oidc.people_and_apps import App, Browser, World, random_token, unverified_claims
 from tests.oidc.test_codes import assert_refused, code_for
+from tests.support.database import connect
 
 OFFLINE = "openid email offline_access"
 
@@ -323,3 +324,36 @@ async def test_what_is_long_over_is_purged_and_what_lives_stays(world: World, al
     )
     assert [row["generation"] for row in kept] == [1, 2, 3]
     assert (await lives.refresh(token)).status_code == 200
+
+
+async def waiting(world: World, count: int) -> None:
+    """Return when this many statements wait for a row that somebody else holds."""
+    query = "select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'"
+    async with asyncio.timeout(30):
+        while len(await world.rows(query)) < count:  # noqa: ASYNC110 - PostgreSQL tells nobody
+            await asyncio.sleep(0.01)
+
+
+@pytest.mark.parametrize("what", ["person", "app"])
+async def test_deleting_in_the_middle_of_a_refresh_deadlocks_nobody(world: World, what: str) -> None:
+    (alice,) = await world.rows("select password_hash from authn.users where email = 'alice@example.com'")
+    email = f"{what}@example.com"
+    user_id = await world.database.fetchval("select authn.create_user($1, $2)", email, alice["password_hash"])
+    app = await world.app("Busy", grant_types=["authorization_code", "refresh_token"])
+    token = (await tokens_of(app, await world.logged_in(email), scope="email"))["refresh_token"]
+    # Held until both wait, the refresh first: it goes on with the family locked while its person or app is half gone.
+    holder = await connect(world.superuser_url)
+    async with holder.transaction():
+        await holder.execute("select from authn.refresh_token_families for update")
+        refreshing = asyncio.create_task(app.refresh(token))
+        await waiting(world, 1)
+        deleting = asyncio.create_task(
+            delete_client(world.database, "default", app.client_id)
+            if what == "app"
+            else world.database.fetchval("select authn.delete_user($1)", user_id)
+        )
+        await waiting(world, 2)
+    await holder.close()
+    assert (await refreshing).status_code == 200
+    assert await deleting
+    assert (await app.refresh(token)).status_code in (400, 401)

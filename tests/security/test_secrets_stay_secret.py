@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+
 import pytest
 
 from tests.support.person import Person, an_email, newest_mail

@@ -19,6 +19,7 @@ MARKERS = ("maria", PHONE, IP, "MariasBrowser", "Marienkäfer", "Lake Maria")
 SEARCH = """
 SELECT c.relname::text AS table, a.attname::text AS column
   FROM pg_class c
+  JOIN pg_attribute n ON n.attrelid = c.oid AND n.attname = 'namespace'
   JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
  WHERE c.relnamespace = 'authn'::regnamespace
    AND c.relkind = 'r'
@@ -31,8 +32,6 @@ async def _places(superuser: asyncpg.Connection, namespace: str, marker: str) ->
     """Table and column of every value that has the marker in it, in any letter case."""
     found = []
     for table, column in await superuser.fetch(SEARCH):
-        if table == "migrations":
-            continue
         query = f"SELECT count(*) FROM authn.{table} WHERE namespace = $1 AND strpos(lower({column}::text), $2) > 0"
         if await superuser.fetchval(query, namespace, marker.lower()):
             found.append(f"{table}.{column}")

@@ -15,8 +15,10 @@ from tests.support.database import TestDatabase, connect
 
 MINE, THEIRS = "tenant-a", "tenant-b"
 
-# The journal of migrations belongs to the database; partitions get their rows through the parent.
-NOT_A_TENANTS = {"migrations"}
+# What belongs to the database itself, and so has no namespace. Partitions get their rows through the parent.
+NOT_A_TENANTS = {"migrations", "database_home"}
+# The journal, so that the server can tell whether it is up to date.
+READ_BY_THE_APPLICATION = {"migrations"}
 # One host leads to one tenant, wherever it is written down: who owns a name is public in the DNS.
 KNOWN_TO_ALL = {"namespaces", "namespace_hosts"}
 # What a CHECK demands beyond a list of words, by table and column.
@@ -139,6 +141,22 @@ async def test_all_tables_are_tried(superuser: asyncpg.Connection, tables: dict[
     assert len(tables) >= 20
     for name in tables:
         assert set(await _names(superuser, name)) >= {MINE}, name
+
+
+async def test_what_has_no_namespace_is_known_and_closed(
+    superuser: asyncpg.Connection, app: asyncpg.Connection
+) -> None:
+    rows = await superuser.fetch(
+        """
+        SELECT c.relname FROM pg_class c
+         WHERE c.relnamespace = 'authn'::regnamespace AND c.relkind IN ('r', 'p')
+           AND NOT EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attname = 'namespace')
+        """
+    )
+    assert {row["relname"] for row in rows} == NOT_A_TENANTS
+    for name in NOT_A_TENANTS - READ_BY_THE_APPLICATION:
+        for statement in (f"SELECT FROM authn.{name}", f"DELETE FROM authn.{name}"):
+            assert await _refusal(app, statement) == "42501", statement
 
 
 async def test_without_a_tenant_the_application_reads_nothing(

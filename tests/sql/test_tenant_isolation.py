@@ -8,7 +8,11 @@ import pytest
 
 from tests.sql.conftest import Sql
 
-TABLES = ("users", "sessions", "tokens", "mfa_secrets", "api_keys", "login_attempts", "audit_events")
+TABLES = (
+    "users", "identities", "federated_identities", "sessions", "tokens", "mfa_secrets", "api_keys", "login_attempts",
+    "audit_events",
+)  # fmt: skip
+PHONE, ISSUER = "+41791234567", "https://issuer.example"
 
 
 async def _fill(sql: Sql, namespace: str) -> dict[str, Any]:
@@ -16,8 +20,15 @@ async def _fill(sql: Sql, namespace: str) -> dict[str, Any]:
     await sql.value("create_token", user_id, "token", "magic_link", None, namespace)
     await sql.value("create_token", user_id, "verify", "email_verify", None, namespace)
     await sql.value("record_login_attempt", "alice@example.com", False, None, namespace)
+    await sql.value("update_profile", user_id, '{"username": "alice"}', namespace)
+    await sql.value(
+        "verify_identity", await sql.value("add_identity", user_id, "phone", PHONE, namespace), user_id, namespace
+    )
     return {
         "user_id": user_id,
+        "claim_id": await sql.value("add_identity", user_id, "email", "second@example.com", namespace),
+        "link_id": await sql.value("link_federated_identity", user_id, "p", ISSUER, "subject", None, namespace),
+        "codes_id": await sql.value("add_mfa", user_id, "recovery_codes", "hashes", None, namespace),
         "session_id": await sql.value("create_session", user_id, "session", None, None, None, namespace),
         "mfa_id": await sql.value("add_mfa", user_id, "totp", "secret", None, namespace),
         "key_id": await sql.value("create_api_key", user_id, "key", None, None, namespace),
@@ -75,12 +86,15 @@ async def test_one_namespaces_things_are_unknown_in_another(sql: Sql, namespace:
         ("get_credentials", "alice@example.com"), ("validate_session", "session"), ("resume_session", "session"),
         ("list_sessions", user_id), ("list_session_devices", user_id), ("consume_token", "token", "magic_link"),
         ("verify_email", "verify"), ("get_mfa", user_id, "totp"), ("list_mfa", user_id), ("validate_api_key", "key"),
-        ("list_api_keys", user_id), ("get_recent_attempts", "alice@example.com"),
+        ("list_api_keys", user_id), ("get_recent_attempts", "alice@example.com"), ("get_profile", user_id),
+        ("get_user_by_username", "alice"), ("list_identities", user_id), ("find_verified_identity", "phone", PHONE),
+        ("use_federated_identity", ISSUER, "subject", None), ("list_federated_identities", user_id),
     ]  # fmt: skip
     for function, *arguments in reads:
         called = arguments if function == "list_users" else [*arguments, other]
         assert await sql.rows(function, *called) == [], function
     assert await sql.value("has_mfa", user_id, other) is False
+    assert await sql.value("is_email_taken", "alice@example.com", other) is False
     assert await sql.value("is_locked_out", "alice@example.com", other, None, 1) is False
 
 
@@ -91,7 +105,9 @@ WRITES = [
     ("revoke_other_sessions", "user_id", uuid.UUID(int=1)), ("extend_session", None, "session", None),
     ("invalidate_tokens", "user_id", "magic_link"), ("record_mfa_use", "mfa_id"), ("remove_mfa", "mfa_id"),
     ("revoke_api_key", "key_id"), ("revoke_all_api_keys", "user_id"), ("clear_attempts", None, "alice@example.com"),
-    ("delete_user", "user_id"),
+    ("update_profile", "user_id", '{"name": "Al"}'), ("verify_identity", "claim_id", "user_id"),
+    ("remove_identity", "claim_id", "user_id"), ("unlink_federated_identity", "link_id", "user_id"),
+    ("use_recovery_code", "codes_id", 1), ("delete_user", "user_id"),
 ]  # fmt: skip
 
 
@@ -144,6 +160,11 @@ async def test_a_new_row_is_refused_while_another_tenants_context_is_set(sql: Sq
         ("create_api_key", user_id, "h", None, None, namespace),
         ("add_mfa", user_id, "totp", "s", None, namespace),
         ("record_login_attempt", "alice@example.com", False, None, namespace),
+        ("add_identity", user_id, "phone", "+15551234567", namespace),
+        ("create_user_with_phone", "+15551234567", namespace),
+        ("find_or_create_email_identity", "new@example.com", namespace),
+        ("find_or_create_phone_identity", "+15551234567", namespace),
+        ("link_federated_identity", user_id, "p", ISSUER, "another", None, namespace),
     ):
         transaction = sql.connection.transaction()
         await transaction.start()
