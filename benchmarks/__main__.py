@@ -1,6 +1,8 @@
 """`make bench`: measures the portal beside its peers and prints what came out, goal by goal."""
 
 import argparse
+import asyncio
+import signal
 import sys
 import time
 from pathlib import Path
@@ -32,6 +34,10 @@ def main() -> None:
 async def run(chosen: list[str], *, quick: bool) -> Report:
     """Measure the chosen goals in the order of `GOALS`."""
     report = Report()
+    # Ended in order, or servers and a database would stay behind.
+    task = asyncio.current_task()
+    assert task is not None
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
     async with stage(QUICK if quick else FULL) as on:
         for name, goal in GOALS.items():
             if name in chosen:

@@ -5,10 +5,10 @@ https://www.postgresql.org/docs/current/protocol-message-formats.html
 """
 
 import asyncio
+import contextlib
 import tempfile
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import parse_qs, quote, urlsplit, urlunsplit
@@ -85,10 +85,11 @@ class CountingProxy:
         task.add_done_callback(self._carriers.discard)
         server_reader, server_writer = await self._connect()
         # The first message of a client has no type byte.
-        await asyncio.gather(
-            self._carry(reader, server_writer, self._asked, skip_first=True),
-            self._carry(server_reader, writer, self._answered, skip_first=False),
-        )
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.gather(
+                self._carry(reader, server_writer, self._asked, skip_first=True),
+                self._carry(server_reader, writer, self._answered, skip_first=False),
+            )
 
     async def _connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         folder = parse_qs(self._server.query).get("host", [""])[0]
@@ -146,7 +147,7 @@ class CountingProxy:
             self.counts.open_transactions += 1
 
 
-@asynccontextmanager
+@contextlib.asynccontextmanager
 async def counting_proxy(server_url: str) -> AsyncIterator[CountingProxy]:
     """Listen in a folder of its own, in front of the server of that address, for as long as the block runs."""
     with tempfile.TemporaryDirectory(prefix="portal-count-") as folder:

@@ -6,7 +6,7 @@ import os
 import signal
 import socket
 import subprocess
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,7 +15,6 @@ from benchmarks.processes import backends, cpu_seconds, with_children
 ROOT = Path(__file__).parents[2]
 CACHE = ROOT / ".cache" / "bench"  # what the peers install
 ANSWERS_WITHIN = 60.0  # seconds
-STOPS_WITHIN = 15.0  # seconds
 
 
 @dataclass
@@ -55,20 +54,14 @@ class Contender:
             )
 
     def stop(self) -> None:
-        """End it, children included."""
+        """End it at once, children included: there is nothing that it would have to finish."""
         process, self._process = self._process, None
         if process is None:
             return
-        children = with_children(process.pid) - {process.pid}
-        process.send_signal(signal.SIGTERM)
-        try:
-            process.wait(STOPS_WITHIN)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-        for child in children:
+        for pid in with_children(process.pid):
             with contextlib.suppress(ProcessLookupError):
-                os.kill(child, signal.SIGKILL)
+                os.kill(pid, signal.SIGKILL)
+        process.wait()
 
     @property
     def pids(self) -> set[int]:
@@ -89,16 +82,6 @@ class Contender:
 
     def _log(self, folder: Path) -> Path:
         return folder / f"{self.name.replace(' ', '-')}.log"
-
-
-@contextlib.contextmanager
-def stopping(contenders: Sequence[Contender]) -> Iterator[None]:
-    """Stop them all at the end, whatever happened."""
-    try:
-        yield
-    finally:
-        for contender in contenders:
-            contender.stop()
 
 
 def free_port() -> int:

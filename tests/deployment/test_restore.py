@@ -70,7 +70,7 @@ def test_a_restored_backup_lets_people_in_and_keeps_dead_what_was_ended_since(tm
 def copied(postgres_server: TestDatabase, template_database: TestDatabase) -> Iterator[tuple[Portal, Portal]]:
     """The command on a database that was served, and on a copy of it."""
     original = empty_database(postgres_server, template=template_database.name)
-    execute(original.app_url, "select authn.recognise_home()")  # as `portal serve` does
+    execute(original.superuser_url, "select authn.recognise_home()")  # as `portal serve` does
     copy = empty_database(postgres_server, template=original.name)
     with temporary_data_dir() as data_dir:
         yield tuple(  # type: ignore[misc]

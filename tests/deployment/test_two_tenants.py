@@ -23,7 +23,7 @@ TENANTS = ("acme", "globex")
 PEOPLE = 3  # in each
 REQUESTS = 1000
 AT_ONCE = 24
-CONNECTIONS = 4
+CONNECTIONS = 12  # more than the pooler of `make test-pgbouncer` has
 SEED = 20240
 
 

@@ -18,7 +18,7 @@ from portal.methods.password.hashing import PASSWORDS
 from portal.oidc.clients import RegisteredClient, create_client
 from portal.settings import load_settings
 from tests.oidc.people_and_apps import CALLBACK, PASSWORD, SECRET_KEY
-from tests.support.database import TestDatabase
+from tests.support.database import STATEMENT_CACHE, TestDatabase
 
 
 @dataclass
@@ -57,7 +57,7 @@ async def server(module_database: TestDatabase, tmp_path_factory: pytest.TempPat
             "PORTAL_SECRET_KEY": SECRET_KEY,
             "PORTAL_DATA_DIR": str(tmp_path_factory.mktemp("data")),
         }
-        database = Database(module_database.app_url)
+        database = Database(module_database.app_url, statement_cache=STATEMENT_CACHE)
         await database.fetchval("select authn.create_user($1, $2)", "alice@example.com", await PASSWORDS.hash(PASSWORD))
         config = uvicorn.Config(create_app(load_settings(environ), database), log_config=None)
         running = uvicorn.Server(config)

@@ -15,7 +15,7 @@ from tests.support.server import free_port
 
 READY_WITHIN = 10.0  # seconds
 # Fewer than the clients of nearly every test, so that connections really change hands between transactions.
-SERVER_CONNECTIONS = 3
+SERVER_CONNECTIONS = 4
 
 
 @dataclass(frozen=True)
