@@ -39,4 +39,6 @@ def test_ten_rolling_restarts_fail_no_journey(deployment: Deployment, demo_app: 
         for _ in range(RESTARTS):
             for server in deployment.servers:
                 deployment.restart(server)
+    faults = [line for server in deployment.servers for line in server.log().splitlines() if '"level":"error"' in line]
+    assert not faults, "\n".join(faults)[:4000]
     people.assert_all_arrived(at_least=RESTARTS * PEOPLE)
