@@ -32,6 +32,9 @@ AWAY = (
     asyncpg.CrashShutdownError,
     asyncpg.TooManyConnectionsError,
     asyncpg.InterfaceError,
+    # The server's farewell to an idle connection was read, its end was not yet: asyncpg then finds itself in a state in
+    # which it can begin nothing. No connection is ever lent to two callers, so it means nothing else here.
+    asyncpg.InternalClientError,
     OSError,
     TimeoutError,
     PoolTimeout,

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from portal.db.embedded import EmbeddedPostgres
-from tests.cli.conftest import Portal, plain_environment
+from tests.cli.conftest import Portal, free_port, plain_environment
 from tests.deployment.before_and_after import LONGER, a_past, follow_the_guide
 from tests.support.database import TestDatabase, drop_database, empty_database, execute, temporary_data_dir
 from tests.support.server import PortalServer, prepare_server
@@ -96,7 +96,7 @@ def home(portal: Portal) -> tuple[bool, str]:
 
 def test_a_copy_is_not_served_before_portal_restored_has_run(copied: tuple[Portal, Portal]) -> None:
     original, copy = copied
-    refused = copy.run("serve", "--port", "1")
+    refused = copy.run("serve", "--port", str(free_port()))
     assert refused.status == 1
     assert "Run `portal restored` first" in refused.err
     assert home(original)[0]

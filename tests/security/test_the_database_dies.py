@@ -79,7 +79,7 @@ def test_killing_the_database_during_logins_lets_nobody_in_and_heals(mortal_port
         os.kill(postmaster(mortal_portal), signal.SIGKILL)
         wait_for(answers, 503)
         wait_for(answers, 303)
-    assert {answer.status_code for answer in answers} == {303, 503}
+    assert {answer.status_code for answer in answers} == {303, 503}, mortal_portal.log()[-6000:]
     for answer in answers:
         if answer.status_code == 503:
             assert 1 <= int(answer.headers["retry-after"]) <= 30
