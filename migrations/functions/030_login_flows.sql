@@ -111,9 +111,10 @@ declare
     v_session_id uuid;
 begin
     perform authn._apply_actor(p_actor);
-    -- Held until the commit: a person who is disabled at this moment gets no session after it.
+    -- Held until the commit: a person who is disabled at this moment gets no session after it. The lock that start_session
+    -- takes later, or two logins of one person at once would both hold a weaker one and wait for each other for ever.
     perform 1 from authn.users u
-      where u.id = v_user_id and u.namespace = p_namespace and u.disabled_at is null for share;
+      where u.id = v_user_id and u.namespace = p_namespace and u.disabled_at is null for no key update;
     if not found then
         perform authn._leave(v_outer);
         return query select 'gone', v_flow_id, null::uuid, null::text;
