@@ -17,6 +17,7 @@ from portal.db.engine import CONNECT_TIMEOUT, Database, DatabaseUnavailable
 from portal.errors import Problem
 from portal.installed import LINK_KINDS, METHODS, ROUTERS, jobs
 from portal.jobs.worker import Connect, Listener, start_worker
+from portal.login.method import refuse_methods_that_are_off
 from portal.sessions.guards import LoginRequired, load_session
 from portal.settings import Settings, load_settings, read_or_make_secret_key
 from portal.tenancy.hosts import Hosts
@@ -66,7 +67,7 @@ def create_app(settings: Settings, database: Database | None = None) -> Gate:
             theme,
             security_txt,
             *ROUTERS,
-            *(method.router for method in METHODS),
+            *(Router(path="/", route_handlers=[method.router], opt={"method": method.id}) for method in METHODS),
             *development,
         ],
         request_class=PortalRequest,
@@ -107,6 +108,7 @@ async def _admit(request: PortalRequest) -> None:
     handler = request.scope["route_handler"]
     refuse_during_outage(request, handler)
     require_same_origin(request, handler)
+    refuse_methods_that_are_off(request, handler)
     await load_session(request, handler)
 
 

@@ -18,8 +18,8 @@ begin
     perform authn._check_text(p_secret, 'secret', 65536);
     perform authn._check_label(p_name, 'name');
     perform authn._lock_enabled_user(p_user_id, p_namespace);
-    insert into authn.mfa_secrets (namespace, user_id, mfa_type, secret, name)
-    values (p_namespace, p_user_id, p_mfa_type, p_secret, p_name)
+    insert into authn.mfa_secrets (namespace, user_id, mfa_type, secret, name, second_step)
+    values (p_namespace, p_user_id, p_mfa_type, p_secret, p_name, p_mfa_type = 'totp')
     returning id into v_mfa_id;
     perform authn._audit(
         'mfa_added', 'mfa', v_mfa_id::text, null, jsonb_build_object('user_id', p_user_id, 'mfa_type', p_mfa_type),
@@ -95,6 +95,23 @@ begin
 end
 $$;
 comment on function authn.has_mfa(uuid, text) is 'Whether the user has any authenticator.';
+
+create or replace function authn._demands_second_step(p_user_id uuid, p_namespace text) returns boolean
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return exists (
+        select 1
+          from authn.mfa_secrets m
+         where m.namespace = p_namespace and m.user_id = p_user_id and m.second_step
+    );
+end
+$$;
+comment on function authn._demands_second_step(uuid, text) is
+    'Whether a login of this user is complete only with a second step, or with one factor that counts for two.';
+revoke all on function authn._demands_second_step(uuid, text) from public;
 
 create or replace function authn.record_mfa_use(p_mfa_id uuid, p_namespace text default 'default') returns boolean
 language plpgsql

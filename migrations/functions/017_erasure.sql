@@ -119,6 +119,7 @@ begin
     delete from authn.login_attempts a where a.namespace = p_namespace and a.email = any (p_addresses);
     delete from authn.verifications v where v.namespace = p_namespace and v.email = any (p_addresses);
     delete from authn.login_flows f where f.namespace = p_namespace and f.email = any (p_addresses);
+    delete from authn.invites i where i.namespace = p_namespace and i.email = any (p_addresses);
     -- An app's login_hint.
     delete from authn.authorization_requests r
      where r.namespace = p_namespace

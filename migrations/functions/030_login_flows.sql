@@ -96,8 +96,39 @@ $$;
 comment on function authn.set_flow_identifier(uuid, text, text, text) is
     'Notes the typed address in a flow, or forgets it (NULL) after "not you?". Not once a factor has been proven.';
 
+create or replace function authn._factors_suffice(
+    p_factors jsonb, p_user_id uuid, p_required boolean, p_namespace text
+) returns boolean
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    -- Nothing proven is never enough: a step that proves nothing, such as accepting the terms, may only follow a proof.
+    if jsonb_array_length(p_factors) = 0 then
+        return false;
+    end if;
+    if not p_required and not authn._demands_second_step(p_user_id, p_namespace) then
+        return true;
+    end if;
+    -- A passkey with user verification is two factors in one. Otherwise two different ones, of which one is fit to stand
+    -- second: whoever reads the mailbox can reset the password, so these two together are still one.
+    return exists (select 1 from jsonb_array_elements(p_factors) f where (f -> 'multi')::boolean)
+        or exists (
+            select 1
+              from jsonb_array_elements(p_factors) f
+              join jsonb_array_elements(p_factors) g on g ->> 'method' <> f ->> 'method'
+             where (g -> 'second')::boolean);
+end
+$$;
+comment on function authn._factors_suffice(jsonb, uuid, boolean, text) is
+    'Whether these proven factors complete a login of this user. p_required: the namespace wants a second step of everybody.';
+revoke all on function authn._factors_suffice(jsonb, uuid, boolean, text) from public;
+
 create or replace function authn.complete_login(p_login jsonb, p_actor jsonb, p_namespace text default 'default')
-returns table (outcome text, flow_id uuid, session_id uuid, return_to text)
+returns table (
+    outcome text, flow_id uuid, session_id uuid, return_to text, enrolled text[], declined text[]
+)
 language plpgsql
 security definer
 set search_path = pg_catalog, pg_temp
@@ -108,16 +139,29 @@ declare
     v_flow_id uuid := (p_login ->> 'flow_id')::uuid;
     v_browser text := p_login ->> 'browser_digest';
     v_user_id uuid := (p_login ->> 'user_id')::uuid;
-    v_session_id uuid;
+    v_session jsonb := p_login -> 'session';
 begin
     perform authn._apply_actor(p_actor);
+    flow_id := v_flow_id;
+    outcome := 'gone';
+    enrolled := '{}';
+    declined := '{}';
     -- Held until the commit: a person who is disabled at this moment gets no session after it. The lock that start_session
     -- takes later, or two logins of one person at once would both hold a weaker one and wait for each other for ever.
     perform 1 from authn.users u
       where u.id = v_user_id and u.namespace = p_namespace and u.disabled_at is null for no key update;
+    if found and v_flow_id is not null then
+        -- Single use under concurrency: of two tabs that finish one flow, the second finds it finished.
+        select f.* into v_flow
+          from authn.login_flows f
+         where f.id = v_flow_id and f.namespace = p_namespace and f.browser_digest = v_browser
+           and f.finished_at is null and f.expires_at > now()
+           and (f.user_id is null or f.user_id = v_user_id)
+           for no key update;
+    end if;
     if not found then
+        return next;
         perform authn._leave(v_outer);
-        return query select 'gone', v_flow_id, null::uuid, null::text;
         return;
     end if;
     if p_login ->> 'attempt_id' is not null then
@@ -131,44 +175,82 @@ begin
            set password_hash = p_login ->> 'new_password_hash'
          where u.id = v_user_id and u.namespace = p_namespace and u.password_hash = p_login ->> 'old_password_hash';
     end if;
-    if v_flow_id is null and p_login -> 'session' is null then
-        v_flow_id := authn.start_login_flow(p_login, p_namespace);
-    elsif v_flow_id is not null then
-        -- Single use under concurrency: of two tabs that finish one flow, one row is updated once.
+    -- Whatever the caller believed when it began: here, under the lock, the account says whether this is enough.
+    if not authn._factors_suffice(
+        coalesce(v_flow.factors, '[]') || coalesce(p_login -> 'factors', '[]'), v_user_id,
+        coalesce((p_login ->> 'second_factor_required')::boolean, false)
+            or coalesce(authn._policy(p_namespace) ->> 'second_factor' = 'required', false), p_namespace
+    ) then
+        v_session := null;
+        outcome := 'pending';
+    elsif v_session is not null then
+        perform authn._accept_terms(v_user_id, v_flow.terms_version, p_namespace);
+        if authn._terms_due(v_user_id, p_namespace) is not null then
+            v_session := null;
+            outcome := 'terms';
+        end if;
+    end if;
+    if v_flow_id is not null then
         update authn.login_flows f
            set user_id = v_user_id,
                email = coalesce(p_login ->> 'email', f.email),
                factors = f.factors || coalesce(p_login -> 'factors', '[]'),
                remembered = coalesce((p_login ->> 'remembered')::boolean, f.remembered),
-               finished_at = case when p_login -> 'session' is not null then now() end
-         where f.id = v_flow_id and f.namespace = p_namespace and f.browser_digest = v_browser
-           and f.finished_at is null and f.expires_at > now()
-           and (f.user_id is null or f.user_id = v_user_id)
-        returning f.* into v_flow;
-        if not found then
-            perform authn._leave(v_outer);
-            return query select 'gone', v_flow_id, null::uuid, null::text;
-            return;
-        end if;
+               finished_at = case when v_session is not null then now() end
+         where f.id = v_flow_id;
+    elsif v_session is null then
+        flow_id := authn.start_login_flow(p_login, p_namespace);
     end if;
-    if p_login -> 'session' is null then
-        perform authn._leave(v_outer);
-        return query select 'pending', v_flow_id, null::uuid, v_flow.return_to;
-        return;
+    outcome := case when outcome = 'gone' then 'pending' else outcome end;
+    return_to := v_flow.return_to;
+    enrolled := array(
+        select distinct m.mfa_type
+          from authn.mfa_secrets m
+         where m.namespace = p_namespace and m.user_id = v_user_id);
+    declined := array(
+        select d.offer
+          from authn.declined_offers d
+         where d.namespace = p_namespace and d.user_id = v_user_id and (d.until is null or d.until > now()));
+    if v_session is not null then
+        session_id := authn._issue_session(v_user_id, v_browser, v_session, p_actor, p_namespace);
+        update authn.login_flows f set session_id = complete_login.session_id where f.id = v_flow_id;
+        outcome := 'session';
     end if;
-    v_session_id := authn._issue_session(v_user_id, v_browser, p_login -> 'session', p_actor, p_namespace);
-    if v_flow.id is not null then
-        update authn.login_flows f set session_id = v_session_id where f.id = v_flow.id;
-    end if;
+    return next;
     perform authn._leave(v_outer);
-    return query select 'session', v_flow_id, v_session_id, v_flow.return_to;
 end
 $$;
 comment on function authn.complete_login(jsonb, jsonb, text) is
-    'Records a proven factor and, when p_login has a session, ends the flow with it: all in one commit. p_login: flow_id, '
-    'browser_digest, user_id, email, attempt_id, factors, remembered, session; old_password_hash and new_password_hash where '
-    'the same password was hashed anew. Outcome: session, pending (another factor is '
-    'due) or gone (the flow was used, has expired, or belongs to another browser or user).';
+    'Records a proven factor and, when p_login has a session and the factors suffice, ends the flow with it: all in one '
+    'commit. p_login: flow_id, browser_digest, user_id, email, attempt_id, factors (method, amr, multi, second), remembered, '
+    'session, second_factor_required (by the namespace); old_password_hash and new_password_hash where the same password was '
+    'hashed anew. Outcome: session, pending (another factor is due), terms (they are to be accepted first, see note_terms) '
+    'or gone (the flow was used, has expired, or belongs to '
+    'another browser or user). enrolled: types of the account''s authenticators; declined: offers that it does not want.';
+
+create or replace function authn.decline_offer(
+    p_user_id uuid, p_offer text, p_for interval default null, p_namespace text default 'default'
+) returns void
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_outer text := authn._enter(p_namespace);
+begin
+    perform authn._require(p_user_id is not null, 'user_id');
+    perform authn._check_text(p_offer, 'offer', 100);
+    insert into authn.declined_offers (namespace, user_id, offer, until)
+    values (p_namespace, p_user_id, p_offer, now() + p_for)
+    on conflict (namespace, user_id, offer) do update set until = excluded.until;
+    perform authn._leave(v_outer);
+end
+$$;
+comment on function authn.decline_offer(uuid, text, interval, text) is
+    'Notes that a person does not want what a page offered: for a time, or for ever (NULL). Offers are named by whoever '
+    'makes them, such as passkey.';
+revoke all on function authn.decline_offer(uuid, text, interval, text) from public;
+grant execute on function authn.decline_offer(uuid, text, interval, text) to portal_app;
 
 create or replace function authn._issue_session(
     p_user_id uuid, p_browser_digest text, p_session jsonb, p_actor jsonb, p_namespace text

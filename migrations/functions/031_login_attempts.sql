@@ -35,11 +35,9 @@ begin
         values (p_namespace, v_email, false, v_ip, p_browser_digest, v_known)
         returning id into v_attempt;
     end if;
-    perform authn._leave(v_outer);
     return query select v_attempt, v_user.id, v_user.password_hash, v_user.disabled_at is not null,
-        v_user.id is not null and exists (
-            select 1 from authn.mfa_secrets m where m.namespace = p_namespace and m.user_id = v_user.id),
-        v_retry;
+        v_user.id is not null and authn._demands_second_step(v_user.id, p_namespace), v_retry;
+    perform authn._leave(v_outer);
 end
 $$;
 comment on function authn.begin_password_login(text, text, jsonb, text) is

@@ -65,8 +65,7 @@ declare
 begin
     return query
         -- What was put on the account before its address was proven goes with this login; it is no second factor.
-        select u.id, u.email, u.email_verified_at is not null and exists (
-                   select 1 from authn.mfa_secrets m where m.namespace = p_namespace and m.user_id = u.id)
+        select u.id, u.email, u.email_verified_at is not null and authn._demands_second_step(u.id, p_namespace)
           from authn.verifications v
           join authn.users u on u.namespace = v.namespace and u.email = v.email
          where v.id = p_verification_id and v.namespace = p_namespace and v.outcome = 'login' and u.disabled_at is null;
@@ -78,7 +77,9 @@ comment on function authn.get_mail_login_account(uuid, text) is
 
 create or replace function authn.complete_mail_login(
     p_login jsonb, p_proof jsonb, p_actor jsonb, p_namespace text default 'default'
-) returns table (outcome text, flow_id uuid, session_id uuid, return_to text)
+) returns table (
+    outcome text, flow_id uuid, session_id uuid, return_to text, enrolled text[], declined text[]
+)
 language plpgsql
 security definer
 set search_path = pg_catalog, pg_temp
@@ -110,7 +111,7 @@ begin
            and u.disabled_at is null
     ) then
         perform authn._leave(v_outer);
-        return query select 'gone', (p_login ->> 'flow_id')::uuid, null::uuid, null::text;
+        return query select 'gone', (p_login ->> 'flow_id')::uuid, null::uuid, null::text, '{}'::text[], '{}'::text[];
         return;
     end if;
     -- The first proof of an address takes away what was put on the account before it (pre-hijacking).

@@ -118,7 +118,9 @@ comment on function authn._mark_recovered(authn.verifications, uuid, text) is
 
 create or replace function authn.finish_recovery(
     p_login jsonb, p_password_hash text, p_mail_changed text, p_actor jsonb, p_namespace text default 'default'
-) returns table (outcome text, flow_id uuid, session_id uuid, return_to text)
+) returns table (
+    outcome text, flow_id uuid, session_id uuid, return_to text, enrolled text[], declined text[]
+)
 language plpgsql
 security definer
 set search_path = pg_catalog, pg_temp
@@ -141,7 +143,7 @@ begin
     returning f.* into v_flow;
     if not found then
         perform authn._leave(v_outer);
-        return query select 'gone', (p_login ->> 'flow_id')::uuid, null::uuid, null::text;
+        return query select 'gone', (p_login ->> 'flow_id')::uuid, null::uuid, null::text, '{}'::text[], '{}'::text[];
         return;
     end if;
     -- The first proof of an address takes away what was put on the account before it (pre-hijacking).
@@ -170,8 +172,7 @@ declare
     v_outer text := authn._enter(p_namespace);
 begin
     return query
-        select u.password_hash is not null, exists (
-                   select 1 from authn.mfa_secrets m where m.namespace = p_namespace and m.user_id = u.id)
+        select u.password_hash is not null, authn._demands_second_step(u.id, p_namespace)
           from authn.users u
          where u.id = p_user_id and u.namespace = p_namespace;
     perform authn._leave(v_outer);
@@ -208,8 +209,7 @@ begin
          where s.id = p_session_id and s.namespace = p_namespace and s.user_id = p_user_id and s.revoked_at is null
            and s.auth_time > now() - c_recent_login);
     -- The current password is a login of this moment, but it is neither there for a first one nor a second factor.
-    if not v_recent and (v_old_hash is null or exists (
-        select 1 from authn.mfa_secrets m where m.namespace = p_namespace and m.user_id = p_user_id)) then
+    if not v_recent and (v_old_hash is null or authn._demands_second_step(p_user_id, p_namespace)) then
         perform authn._leave(v_outer);
         return 'login_not_recent';
     end if;

@@ -10,18 +10,24 @@ declare
     v_outer text := authn._enter(p_namespace);
     v_email text := authn._check_email(p_signup ->> 'email');
     v_known boolean;
+    v_permitted boolean;
     v_begun record;
 begin
     perform authn._apply_actor(p_actor);
     v_known := exists (select 1 from authn.users u where u.namespace = p_namespace and u.email = v_email);
+    v_permitted := authn._signup_permitted(v_email, p_namespace);
     select b.* into v_begun
       from authn._begin_proof(
-               p_signup, 'signup', case when v_known then 'already_registered' else 'signup' end, not v_known, p_actor,
-               p_namespace) b;
+               case when v_known or v_permitted then p_signup
+                    else p_signup || jsonb_build_object('mail_other', p_signup ->> 'mail_refused') end,
+               'signup',
+               case when v_known then 'already_registered' when v_permitted then 'signup' else 'signup_refused' end,
+               not v_known and v_permitted, p_actor, p_namespace) b;
     if v_begun.outcome = 'sent' then
         update authn.login_flows f
            set new_name = coalesce(p_signup ->> 'name', f.new_name),
-               new_password_hash = coalesce(p_signup ->> 'password_hash', f.new_password_hash)
+               new_password_hash = coalesce(p_signup ->> 'password_hash', f.new_password_hash),
+               terms_version = coalesce(p_signup ->> 'terms_version', f.terms_version)
          where f.id = v_begun.flow_id;
         perform authn._audit('signup_started', 'email', v_email, null, null, p_namespace);
     end if;
@@ -30,8 +36,8 @@ begin
 end
 $$;
 comment on function authn.begin_signup(jsonb, jsonb, text) is
-    'Notes a sign-up and sends its mail, new address or registered one alike: same rows, same statements. p_signup: what '
-    '_begin_proof takes, name, password_hash. Outcome: sent, too_soon or throttled (with retry_after), gone.';
+    'Notes a sign-up and sends its mail, new address, registered one or one that may not sign up alike: same rows, same '
+    'statements. p_signup: what _begin_proof takes, mail_refused, name, password_hash, terms_version. Outcome: sent, too_soon or throttled (with retry_after), gone.';
 
 create or replace function authn.use_signup_code(
     p_flow_id uuid, p_browser_digest text, p_verification_id uuid, p_code_digest text, p_session jsonb, p_actor jsonb,
@@ -67,9 +73,11 @@ begin
     v_user_id := authn._make_proven_user(v_try.email, v_flow.new_password_hash, v_flow.new_name, p_namespace);
     if v_user_id is null then
         perform authn._leave(v_outer);
-        return query select 'taken', 0, null::uuid, null::uuid, v_flow.return_to;
+        return query select authn._no_account_because(v_try.email, p_namespace), 0, null::uuid, null::uuid,
+            v_flow.return_to;
         return;
     end if;
+    perform authn._accept_terms(v_user_id, v_flow.terms_version, p_namespace);
     v_session_id := authn._issue_session(v_user_id, p_browser_digest, p_session, p_actor, p_namespace);
     update authn.login_flows f set user_id = v_user_id, session_id = v_session_id, new_password_hash = null
      where f.id = p_flow_id;
@@ -80,7 +88,8 @@ $$;
 comment on function authn.use_signup_code(uuid, text, uuid, text, jsonb, jsonb, text) is
     'Checks a sign-up code in the browser that signed up; the right one makes the account with the password that waited, '
     'proves the address and starts the session, all in one commit. Outcome: session, wrong (tries_left), dead (used, '
-    'expired, five tries, or not this browser''s), taken (somebody proved the address meanwhile).';
+    'expired, five tries, or not this browser''s), taken (somebody proved the address meanwhile), refused (it may not sign '
+    'up any more).';
 
 create or replace function authn.use_signup_link(
     p_link_digest text, p_browser_digest text, p_session jsonb, p_elsewhere jsonb, p_actor jsonb,
@@ -120,10 +129,12 @@ begin
         p_namespace);
     if v_user_id is null then
         perform authn._leave(v_outer);
-        return query select 'taken', v_flow.id, null::uuid, null::uuid, v_flow.return_to;
+        return query select authn._no_account_because(v_proof.email, p_namespace), v_flow.id, null::uuid, null::uuid,
+            v_flow.return_to;
         return;
     end if;
     if v_own then
+        perform authn._accept_terms(v_user_id, v_flow.terms_version, p_namespace);
         v_session_id := authn._issue_session(v_user_id, p_browser_digest, p_session, p_actor, p_namespace);
         update authn.login_flows f
            set finished_at = now(), user_id = v_user_id, session_id = v_session_id, new_password_hash = null
@@ -136,17 +147,20 @@ begin
        set proven_elsewhere = true, purpose = 'login', new_password_hash = null, new_name = null
      where f.id = v_flow.id;
     v_new_flow_id := authn.start_login_flow(
-        p_elsewhere || jsonb_build_object(
-            'purpose', 'signup', 'email', v_proof.email, 'browser_digest', p_browser_digest, 'user_id', v_user_id),
+        p_elsewhere || jsonb_build_object('email', v_proof.email, 'browser_digest', p_browser_digest) || case
+            when (p_elsewhere ->> 'passwordless')::boolean then jsonb_build_object('purpose', 'login')
+            else jsonb_build_object('purpose', 'signup', 'user_id', v_user_id) end,
         p_namespace);
     perform authn._leave(v_outer);
-    return query select 'choose_password', v_new_flow_id, v_user_id, null::uuid, null::text;
+    return query select case when (p_elsewhere ->> 'passwordless')::boolean then 'login' else 'choose_password' end,
+        v_new_flow_id, v_user_id, null::uuid, null::text;
 end
 $$;
 comment on function authn.use_signup_link(text, text, jsonb, jsonb, jsonb, text) is
     'Acts on a mailed link, once. In the browser that signed up: account, password that waited, session. Elsewhere: account '
     'without a password and a fresh flow (p_elsewhere: return_to, expires_in …) in which one is chosen; the first browser''s '
-    'flow goes on to log in. For a registered address: a login. Outcome: session, choose_password, login, taken, dead.';
+    'flow goes on to log in; where the namespace has no passwords (p_elsewhere: passwordless) the fresh flow is a login. For a '
+    'registered address: a login. Outcome: session, choose_password, login, taken, refused (it may not sign up any more), dead.';
 
 create or replace function authn.finish_signup(
     p_flow_id uuid, p_browser_digest text, p_password_hash text, p_session jsonb, p_actor jsonb,
@@ -175,6 +189,7 @@ begin
         return;
     end if;
     perform authn.update_password(v_flow.user_id, p_password_hash, p_namespace);
+    perform authn._accept_terms(v_flow.user_id, v_flow.terms_version, p_namespace);
     v_session_id := authn._issue_session(v_flow.user_id, p_browser_digest, p_session, p_actor, p_namespace);
     update authn.login_flows f set session_id = v_session_id where f.id = v_flow.id;
     perform authn._leave(v_outer);
@@ -193,7 +208,10 @@ as $$
 declare
     v_user_id uuid;
 begin
-    if exists (select 1 from authn.users u where u.namespace = p_namespace and u.email = p_email) then
+    -- Asked again: between the mail and its code the namespace may have closed its doors, or the invitation run out.
+    if exists (select 1 from authn.users u where u.namespace = p_namespace and u.email = p_email)
+        or not authn._signup_permitted(p_email, p_namespace)
+    then
         return null;
     end if;
     begin
@@ -203,13 +221,27 @@ begin
     end;
     update authn.users u set email_verified_at = now(), name = p_name where u.id = v_user_id;
     perform authn._mirror_email(v_user_id, p_namespace);
+    perform authn._use_invite(p_email, p_namespace);
     perform authn._audit('email_verified', 'user', v_user_id::text, null, null, p_namespace);
     return v_user_id;
 end
 $$;
 comment on function authn._make_proven_user(text, text, text, text) is
-    'Makes an account whose address has just been proven; NULL when the address has one already.';
+    'Makes an account whose address has just been proven; NULL when the address has one already or may not sign up.';
 revoke all on function authn._make_proven_user(text, text, text, text) from public;
+
+create or replace function authn._no_account_because(p_email text, p_namespace text) returns text
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return case when authn._signup_permitted(p_email, p_namespace) then 'taken' else 'refused' end;
+end
+$$;
+comment on function authn._no_account_because(text, text) is
+    'Why _make_proven_user made none: taken (there is one), or refused (the address may not sign up any more).';
+revoke all on function authn._no_account_because(text, text) from public;
 
 revoke all on function authn.begin_signup(jsonb, jsonb, text) from public;
 grant execute on function authn.begin_signup(jsonb, jsonb, text) to portal_app;

@@ -39,7 +39,8 @@ begin
                 where d.namespace = p_namespace and d.expires_at < now() - c_keep_codes
                 order by d.expires_at limit p_batch_size for update skip locked));
     get diagnostics v_deleted = row_count;
-    v_total := v_total + v_deleted + authn._cleanup_refresh_tokens(p_namespace, p_batch_size);
+    v_total := v_total + v_deleted + authn._cleanup_refresh_tokens(p_namespace, p_batch_size)
+        + authn._cleanup_invites(p_namespace, p_batch_size);
     perform authn._leave(v_outer);
     return v_total;
 end

@@ -7,7 +7,6 @@ from litestar.response import Redirect
 from portal.crypto.tokens import IssuedToken, new_token
 from portal.sessions.cookie import session_digest, set_session_cookie
 from portal.sessions.devices import describe_device
-from portal.sessions.policy import SESSION_ABSOLUTE_LIMIT, SESSION_IDLE_LIMIT
 from portal.web.request import PortalRequest
 from portal.web.return_to import own_path
 
@@ -24,13 +23,14 @@ def draft_session(
     """
     token = new_token()
     device = describe_device(request.context.user_agent)
+    policy = request.namespace.policy
     return token, {
         "token_hash": token.digest,
         "previous_token_hash": session_digest(request),
         "amr": list(amr),
         "remembered": remembered,
-        "idle_timeout": f"{SESSION_IDLE_LIMIT.total_seconds():.0f} seconds",
-        "absolute_lifetime": f"{SESSION_ABSOLUTE_LIMIT.total_seconds():.0f} seconds",
+        "idle_timeout": f"{policy.session_idle_hours} hours",
+        "absolute_lifetime": f"{policy.session_absolute_hours} hours",
         "ip_address": request.context.ip_address,
         "user_agent": request.context.user_agent,
         "device_type": device.type,

@@ -15,10 +15,16 @@ def app_start(client_id: str | None) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class Factor:
-    """One proven factor of a flow."""
+    """One proven factor of a flow.
+
+    `multi` is one that counts for two, such as a passkey that verified its user; `second` one of a method that may stand
+    second.
+    """
 
     method: str
     amr: tuple[str, ...]
+    multi: bool = False
+    second: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +66,9 @@ class LoginFlow:
 
 @dataclass(frozen=True, slots=True)
 class Enrolled:
-    """What the account has beside the factor just proven."""
+    """What the account asks for beside the factor just proven."""
 
-    second_factors: tuple[str, ...] = ()
+    second_step: bool = False
 
 
 class NextStep(Enum):
@@ -80,6 +86,19 @@ def next_step(
     """Say what a login needs next. Pure: the same values always give the same step."""
     if not factors:
         return NextStep.PROVE if email else NextStep.IDENTIFY
-    if len(factors) == 1 and (enrolled.second_factors or second_factor_required):
+    if (enrolled.second_step or second_factor_required) and not _suffice(factors):
         return NextStep.SECOND_FACTOR
     return NextStep.FINISH
+
+
+def session_amr(factors: tuple[Factor, ...]) -> tuple[str, ...]:
+    """Return the `amr` of a login by these factors (RFC 8176): theirs, and `mfa` where they are more than one."""
+    values = [value for factor in factors for value in factor.amr]
+    return tuple(dict.fromkeys([*values, "mfa"] if _suffice(factors) else values))
+
+
+def _suffice(factors: tuple[Factor, ...]) -> bool:
+    # As authn._factors_suffice, which has the last word.
+    return any(factor.multi for factor in factors) or any(
+        second.second and second.method != first.method for first in factors for second in factors
+    )

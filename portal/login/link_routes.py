@@ -10,6 +10,7 @@ from litestar import Response, Router, get, post
 
 from portal.crypto.tokens import token_digest
 from portal.login.links import Link, LinkKind
+from portal.login.method import Method
 from portal.login.queries import find_link
 from portal.web.request import PortalRequest
 from portal.web.templates import page
@@ -45,7 +46,10 @@ async def _find(request: PortalRequest, token: str) -> Link | None:
 
 def _kind_of(request: PortalRequest, link: Link | None) -> LinkKind | None:
     kinds: dict[str, LinkKind] = request.app.state.link_kinds
-    return kinds.get(link.outcome) if link else None
+    kind = kinds.get(link.outcome) if link else None
+    methods: tuple[Method, ...] = request.app.state.methods
+    off = any(kind in method.links for method in methods if not request.namespace.policy.allows(method.id))
+    return None if off else kind
 
 
 def _dead(request: PortalRequest, link: Link | None) -> Response[Any]:

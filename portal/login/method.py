@@ -8,9 +8,29 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from litestar import Router
+from litestar.handlers import BaseRouteHandler
 
+from portal.errors import Forbidden
+from portal.login.flow import Factor, LoginFlow
 from portal.login.links import LinkKind
+from portal.web.locale import mark
 from portal.web.request import PortalRequest
+
+OFF_HEADING = mark("This way to log in is switched off")
+OFF_TEXT = mark("Whoever runs this service has chosen other ways. Go back and pick one of them.")
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """A login that has just ended with a session, for the methods' `after_login`."""
+
+    user_id: str
+    email: str | None
+    session_id: str
+    factors: tuple[Factor, ...]
+    enrolled: tuple[str, ...]  # types of the account's authenticators
+    declined: tuple[str, ...]  # offers that its owner does not want
+    return_to: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +42,10 @@ class Method:
     With `quiet` its option is a row among the other ways (templates/ui/ways.html), else a form of its own.
     `card` returns the values that its card needs for the person who is logged in; None where it has no card.
     `links` are the kinds of mailed links that it sends.
+    `authenticator` is the type of what it enrols in authn.mfa_secrets. With `identifier_option` its `_identifier.html` is on
+    the very first page, before anybody has said who they are. `challenge` returns the values of its `_challenge.html`, the
+    form of the second step, which a method that may stand second has. `after_login` may name an own path to visit before the
+    login leads back; that page then leads on to `return_to`.
     """
 
     id: str
@@ -30,6 +54,10 @@ class Method:
     may_be_first: bool = False
     may_be_second: bool = False
     quiet: bool = False
+    authenticator: str | None = None
+    identifier_option: bool = False
+    challenge: Callable[[PortalRequest, LoginFlow], Awaitable[dict[str, Any]]] | None = None
+    after_login: Callable[[PortalRequest, "Finished"], Awaitable[str | None]] | None = None
     card: Callable[[PortalRequest], Awaitable[dict[str, Any]]] | None = None
     links: tuple[LinkKind, ...] = ()
     settings: tuple[str, ...] = field(default=())
@@ -40,6 +68,33 @@ class Method:
         return f"methods/{self.id}/_option.html"
 
     @property
+    def identifier_template(self) -> str:
+        """The template of its part of the first page."""
+        return f"methods/{self.id}/_identifier.html"
+
+    @property
+    def challenge_template(self) -> str:
+        """The template of its form as the second step."""
+        return f"methods/{self.id}/_challenge.html"
+
+    @property
     def card_template(self) -> str:
         """The template of its card on the security page."""
         return f"methods/{self.id}/_card.html"
+
+
+def methods_on(request: PortalRequest) -> tuple[Method, ...]:
+    """Return the methods that the namespace has on, in the order of the page."""
+    methods: tuple[Method, ...] = request.app.state.methods
+    return tuple(method for method in methods if request.namespace.policy.allows(method.id))
+
+
+def refuse_methods_that_are_off(request: PortalRequest, handler: BaseRouteHandler) -> None:
+    """Refuse the routes of a method (opt `method`) that the namespace's policy has off, whatever page led there.
+
+    Raises:
+        Forbidden: with a page that leads to the login.
+    """
+    method_id = handler.opt.get("method")
+    if method_id and not request.namespace.policy.allows(method_id):
+        raise Forbidden(OFF_TEXT, heading=OFF_HEADING, way_back="/login")

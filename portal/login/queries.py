@@ -9,12 +9,17 @@ from portal.login.links import Link
 
 
 class Completed(NamedTuple):
-    """What `complete_login` did: `session`, `pending` (another factor is due) or `gone` (the flow cannot go on)."""
+    """What `complete_login` did: `session`, `pending` (another factor is due) or `gone` (the flow cannot go on).
+
+    `enrolled` are the types of the account's authenticators, `declined` the offers that its owner does not want.
+    """
 
     outcome: str
     flow_id: str | None
     session_id: str | None
     return_to: str | None
+    enrolled: tuple[str, ...] = ()
+    declined: tuple[str, ...] = ()
 
 
 async def start_login_flow(database: Querier, flow: dict[str, Any], namespace: str) -> str:
@@ -45,7 +50,7 @@ async def get_login_flow(
         app_name=row["app_name"],
         email=row["email"],
         user_id=str(row["user_id"]) if row["user_id"] else None,
-        factors=tuple(Factor(item["method"], tuple(item["amr"])) for item in row["factors"]),
+        factors=tuple(Factor(item["method"], tuple(item["amr"]), item.get("multi", False), item.get("second", False)) for item in row["factors"]),
         remembered=row["remembered"],
         proven_elsewhere=row["proven_elsewhere"],
         created_at=row["created_at"],
@@ -83,6 +88,8 @@ def completed(row: Any) -> Completed:
         str(row["flow_id"]) if row["flow_id"] else None,
         str(row["session_id"]) if row["session_id"] else None,
         row["return_to"],
+        tuple(row["enrolled"]),
+        tuple(row["declined"]),
     )
 
 

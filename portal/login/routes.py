@@ -7,6 +7,7 @@ from litestar.response import Redirect
 
 from portal.login.address import read_address
 from portal.login.flow import LoginFlow
+from portal.login.method import methods_on
 from portal.login.queries import set_flow_identifier
 from portal.login.service import find_flow, flow_page_gone, new_flow, start_flow
 from portal.sessions.cookie import clear_session_cookie
@@ -117,7 +118,7 @@ def login_step(
         )
     second = bool(flow and flow.factors)
     methods = [
-        method for method in request.app.state.methods if (method.may_be_second if second else method.may_be_first)
+        method for method in methods_on(request) if (method.may_be_second if second else method.may_be_first)
     ]
     return page(
         request,

@@ -1,7 +1,7 @@
 """Starting a login, finding it again, and completing a factor."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from litestar import Response
@@ -10,7 +10,17 @@ from litestar.response import Redirect
 from portal.db.engine import Querier
 from portal.login.address import read_address
 from portal.login.finish import continue_logged_in, draft_session
-from portal.login.flow import LOGIN_FLOW_VALID_FOR, Enrolled, Factor, LoginFlow, NextStep, app_start, next_step
+from portal.login.flow import (
+    LOGIN_FLOW_VALID_FOR,
+    Enrolled,
+    Factor,
+    LoginFlow,
+    NextStep,
+    app_start,
+    next_step,
+    session_amr,
+)
+from portal.login.method import Finished, Method
 from portal.login.queries import Completed, complete_login, get_login_flow, start_login_flow
 from portal.web.request import PortalRequest
 from portal.web.return_to import own_path
@@ -98,7 +108,8 @@ async def complete_factor(
     `flow` is None for a form that was posted without an earlier page. `complete` is for a method whose proof is used up
     in the same commit: it calls an SQL function of its own that ends in `authn.complete_login`.
     """
-    factors = (*(flow.factors if flow else ()), proven.factor)
+    factor = replace(proven.factor, second=_may_be_second(request, proven.factor.method))
+    factors = (*(flow.factors if flow else ()), factor)
     step = next_step(proven.email, factors, proven.enrolled)
     login: dict[str, Any] = {
         "flow_id": flow.id if flow else None,
@@ -106,24 +117,42 @@ async def complete_factor(
         "user_id": proven.user_id,
         "email": proven.email,
         "attempt_id": proven.attempt_id,
-        "factors": [{"method": proven.factor.method, "amr": list(proven.factor.amr)}],
+        "factors": [asdict(factor)],
         "remembered": remembered,
         "expires_in": int(LOGIN_FLOW_VALID_FOR.total_seconds()),
         **proven.facts,
     }
-    amr = tuple(dict.fromkeys(value for factor in factors for value in factor.amr))
-    token, session = draft_session(request, amr, remembered=remembered)
+    token, session = draft_session(request, session_amr(factors), remembered=remembered)
     if step is NextStep.FINISH:
         login["session"] = session
     done = await complete(
         request.portal.database, login, request.context.as_actor(proven.user_id), request.namespace.name
     )
     if done.outcome == "session":
-        return continue_logged_in(request, token, done.return_to, remembered=remembered)
+        on = await _visit_first(request, factors, proven, done)
+        return continue_logged_in(request, token, on or done.return_to, remembered=remembered)
     if done.outcome == "pending":
         return Redirect(f"/login?flow={done.flow_id}", status_code=303)
     # Read again: another tab, or the first of two presses, may have finished it meanwhile.
     return await flow_page_gone(request, await find_flow(request, flow.id) if flow else None)
+
+
+def _may_be_second(request: PortalRequest, method_id: str) -> bool:
+    methods: tuple[Method, ...] = request.app.state.methods
+    return any(method.may_be_second for method in methods if method.id == method_id)
+
+
+async def _visit_first(
+    request: PortalRequest, factors: tuple[Factor, ...], proven: ProvenFactor, done: Completed
+) -> str | None:
+    """Return the page that a method wants to show before the login leads back, or None."""
+    finished = Finished(
+        proven.user_id, proven.email, done.session_id or "", factors, done.enrolled, done.declined, done.return_to
+    )
+    for method in request.app.state.methods:
+        if method.after_login and (path := await method.after_login(request, finished)):
+            return str(path)
+    return None
 
 
 async def flow_page_gone(request: PortalRequest, flow: LoginFlow | None) -> Response[Any]:

@@ -209,7 +209,7 @@ def _password(
         flow_id=flow.id,
         email=flow.email,
         app_name=flow.app_name,
-        min_length=request.namespace.password_min_length,
+        min_length=request.namespace.policy.password_min_length,
         **messages(request, errors, None),
     )
 

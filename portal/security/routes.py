@@ -4,7 +4,7 @@ from typing import Any
 
 from litestar import Response, Router, get
 
-from portal.login.method import Method
+from portal.login.method import methods_on
 from portal.web.account_sections import sections
 from portal.web.request import PortalRequest
 from portal.web.templates import page
@@ -15,8 +15,7 @@ PAGE = "/account/security"
 @get(PAGE, opt={"session": "required"})
 async def security_page(request: PortalRequest) -> Response[Any]:
     """Show how the person can log in."""
-    methods: tuple[Method, ...] = request.app.state.methods
-    cards = [(method.card_template, await method.card(request)) for method in methods if method.card]
+    cards = [(method.card_template, await method.card(request)) for method in methods_on(request) if method.card]
     return page(request, "account/security.html", sections=sections(request, PAGE), cards=cards)
 
 

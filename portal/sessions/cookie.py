@@ -5,7 +5,6 @@ from typing import Any
 from litestar.connection import ASGIConnection
 
 from portal.crypto.tokens import token_digest
-from portal.sessions.policy import SESSION_ABSOLUTE_LIMIT
 from portal.web.cookies import read_cookie
 from portal.web.request import PortalRequest
 
@@ -20,7 +19,7 @@ def session_digest(connection: ASGIConnection[Any, Any, Any, Any]) -> str | None
 
 def set_session_cookie(request: PortalRequest, raw: str, *, remembered: bool) -> None:
     """Give the browser its session: for as long as it may last with "stay logged in", else until the browser closes."""
-    max_age = int(SESSION_ABSOLUTE_LIMIT.total_seconds()) if remembered else None
+    max_age = request.namespace.policy.session_absolute_hours * 3600 if remembered else None
     request.set_cookie(SESSION_COOKIE, raw, max_age=max_age)
 
 

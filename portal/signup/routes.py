@@ -192,7 +192,7 @@ def _signup(
         app_name=flow.app_name if flow else None,
         email=email,
         name=name,
-        min_length=request.namespace.password_min_length,
+        min_length=request.namespace.policy.password_min_length,
         **messages(request, errors, form_error),
     )
 
@@ -230,7 +230,7 @@ def _choose_password(
         flow_id=flow.id,
         email=flow.email,
         app_name=flow.app_name,
-        min_length=request.namespace.password_min_length,
+        min_length=request.namespace.policy.password_min_length,
         **messages(request, errors, None),
     )
 

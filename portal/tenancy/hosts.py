@@ -4,8 +4,9 @@ import time
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
-from portal.db.engine import Querier
+from portal.db.engine import DatabaseUnavailable, Querier
 from portal.settings import Settings
+from portal.web.policy import Policy, PolicyError, read_policy
 from portal.web.request import Namespace
 
 CACHED_FOR = 1.0  # seconds; a suspended or changed namespace is noticed within that everywhere
@@ -27,7 +28,7 @@ class Hosts:
         """Return the namespace of a Host header's value, or None for a host that is nobody's.
 
         Raises:
-            DatabaseUnavailable: when it is not cached and the database is away.
+            DatabaseUnavailable: when it is not cached and the database is away, and when the policy cannot be read.
         """
         host = normal_host(host, self._scheme)
         now = time.monotonic()
@@ -47,6 +48,7 @@ class Hosts:
 
     def _namespace(self, host: str, row: Any) -> Namespace:
         settings: dict[str, Any] = row["settings"]
+        policy = _policy(row["namespace"], settings)
         origin = self._own_origin if host == self._own_host else f"{self._scheme}://{host}"
         return Namespace(
             name=row["namespace"],
@@ -57,12 +59,11 @@ class Hosts:
             color_scheme=_scheme(settings.get("color_scheme")),
             support_email=settings.get("support_email"),
             help_url=settings.get("help_url"),
-            terms_url=settings.get("terms_url"),
-            privacy_url=settings.get("privacy_url"),
+            terms_url=policy.terms_url,
+            privacy_url=policy.privacy_url,
             mail_sender_name=settings.get("mail_sender_name"),
             home_url=settings.get("home_url"),
-            password_min_length=int(settings.get("password_min_length", 8)),
-            signup_open=bool(settings.get("signup_open", True)),
+            policy=policy,
         )
 
 
@@ -73,6 +74,14 @@ def normal_host(host: str, scheme: str) -> str:
     if separator and port == str(DEFAULT_PORTS[scheme]):
         return name
     return host
+
+
+def _policy(namespace: str, settings: dict[str, Any]) -> Policy:
+    try:
+        return read_policy(settings.get("policy", {}))
+    except PolicyError as error:
+        # Closed rather than open: what cannot be read may be the rule that shuts somebody out. 503, as in an outage.
+        raise DatabaseUnavailable(f"the policy of the namespace {namespace} cannot be read: {error}") from error
 
 
 def _scheme(value: object) -> Literal["system", "light", "dark"]:

@@ -12,6 +12,7 @@ from litestar.datastructures import State
 
 from portal.crypto.tokens import new_token, token_digest
 from portal.web.cookies import cookie_header, cookie_name, read_cookie
+from portal.web.policy import Policy
 
 if TYPE_CHECKING:
     from portal.crypto.sealing import Sealer
@@ -39,8 +40,7 @@ class Namespace:
     privacy_url: str | None = None
     mail_sender_name: str | None = None
     home_url: str | None = None
-    password_min_length: int = 8
-    signup_open: bool = True
+    policy: Policy = Policy()
 
     @property
     def secure(self) -> bool:

@@ -44,5 +44,5 @@ async def complete_with_proof(
     async def complete(database: Querier, login: dict[str, Any], actor: dict[str, Any], namespace: str) -> Completed:
         return await queries.complete_mail_login(database, login, proof, actor, namespace)
 
-    proven = ProvenFactor(FACTOR, account.user_id, account.email, Enrolled())
+    proven = ProvenFactor(FACTOR, account.user_id, account.email, Enrolled(account.has_second_factor))
     return await complete_factor(request, flow, proven, remembered=remembered, complete=complete)

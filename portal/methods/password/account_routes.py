@@ -146,7 +146,7 @@ def _password(
         sections=sections(request, SECURITY_PAGE),
         has_password=state.has_password,
         email=request.signed_in.email or "",
-        min_length=request.namespace.password_min_length,
+        min_length=request.namespace.policy.password_min_length,
         **messages(request, errors, form_error),
     )
 

@@ -13,7 +13,7 @@ def new_password_problem(request: PortalRequest, password: str, *context: str | 
 
     `context` are the address and name of the person; the name of the service is added.
     """
-    least = request.namespace.password_min_length
+    least = request.namespace.policy.password_min_length
     problem = check_password(password, (*context, request.namespace.display_name), min_length=least)
     return problem.text(least) if problem else None
 

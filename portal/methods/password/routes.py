@@ -61,7 +61,7 @@ async def submit_password(request: PortalRequest) -> Response[Any]:
         FACTOR,
         attempt.user_id,
         email,
-        Enrolled(),
+        Enrolled(attempt.has_second_factor),
         attempt.attempt_id,
         await _stronger_hash(attempt.password_hash, password),
     )
