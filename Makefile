@@ -17,6 +17,9 @@ TEST_STAMP := .venv/.test-$(call checksum,requirements/test.txt pyproject.toml)
 BENCH_VENV := .cache/bench/venv
 BENCH_STAMP := $(BENCH_VENV)/.installed-$(call checksum,requirements/bench.txt)
 
+# Python keeps what it has compiled, also where the surroundings forbid it: tests start the portal many times.
+export PYTHONDONTWRITEBYTECODE :=
+
 # Some accounts have no home folder that they may write to; pip, npm and browsers want one.
 ifneq ($(shell test -d "$$HOME" && test -w "$$HOME" && echo writable),writable)
 export HOME := $(CURDIR)/.cache/home
@@ -26,7 +29,7 @@ PIP := $(PY) -m pip --disable-pip-version-check --no-input
 INSTALL = mkdir -p "$$HOME" && $(PIP) install --quiet --require-hashes --only-binary :all:
 INSTALL_PORTAL = $(PIP) install --quiet --no-deps --no-build-isolation --editable .
 
-.PHONY: help run dev venv test test-pg15 test-pgbouncer test-tls check screenshots docs bench format lock clean
+.PHONY: help run dev venv test test-pg15 test-pgbouncer test-tls test-install check faults screenshots docs bench format lock clean
 
 help: ## list these commands
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1@/p' $(MAKEFILE_LIST) | awk -F@ '{ printf "  make %-15s %s\n", $$1, $$2 }'
@@ -39,23 +42,28 @@ dev: $(RUN_STAMP) ## the same, and restart when a file changes
 
 venv: $(RUN_STAMP) ## only make .venv, with the portal command in .venv/bin
 
+# Two processes, each with a server, databases and a browser of its own; a file's tests stay together. Much of a run is
+# waiting. ARGS="-n 0" runs all in one process, for a debugger.
 test: $(TEST_STAMP) ## run every test, against a real PostgreSQL and a real browser; ARGS="-k code" runs some
-	@browser=$$($(PY) -m tests.support.find_browser) && PORTAL_TEST_BROWSER="$$browser" exec $(PY) -m pytest $(ARGS)
+	@browser=$$($(PY) -m tests.support.find_browser) && PORTAL_TEST_BROWSER="$$browser" \
+		exec $(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
-# What a deployment stands on: the SQL, the SDK, the provider and the journeys of people without a browser of their own.
-DEPLOYED := tests/sql tests/authn tests/oidc tests/flows tests/deployment \
-	--ignore=tests/flows/test_in_a_browser.py --ignore=tests/flows/test_accessibility.py
+# What a deployment stands on: the SQL, what people and apps do, and a thousand requests of two tenants.
+DEPLOYED := tests/sql tests/deployment/test_two_tenants.py tests/oidc/test_code_flow.py \
+	tests/flows/test_a_person_signs_up_and_logs_in.py tests/flows/test_an_app_logs_people_in.py \
+	tests/flows/test_logging_in.py tests/flows/test_the_code_in_the_mail.py tests/flows/test_the_link_in_the_mail.py
 
-test-pg15: $(TEST_STAMP) ## the same on the system's PostgreSQL 15, owned by an ordinary login (needs postgresql-15)
+test-pg15: $(TEST_STAMP) ## run the SQL and the main journeys on the system's PostgreSQL 15, owned by an ordinary login (needs postgresql-15)
 	@exec $(PY) -m tests.support.private_cluster $(PY) -m pytest $(DEPLOYED) tests/deployment/on_postgres_15 $(ARGS)
 
-# The documented example of the SDK connects as other programs do, straight to the server.
 test-pgbouncer: $(TEST_STAMP) ## the same through PgBouncer in transaction mode (needs pgbouncer, too)
-	@exec $(PY) -m tests.support.private_cluster --pooled $(PY) -m pytest $(DEPLOYED) tests/deployment/through_pgbouncer \
-		--ignore=tests/authn/test_documentation.py $(ARGS)
+	@exec $(PY) -m tests.support.private_cluster --pooled $(PY) -m pytest $(DEPLOYED) tests/deployment/through_pgbouncer $(ARGS)
 
 test-tls: $(TEST_STAMP) ## two portals behind HAProxy with TLS: forged headers, kills, ten restarts (needs haproxy)
 	@exec $(PY) -m pytest tests/deployment/behind_haproxy $(ARGS)
+
+test-install: $(TEST_STAMP) ## install the wheel, and run the Dockerfile's lines, as a stranger with an empty home (needs curl)
+	@exec $(PY) -m pytest tests/deployment/installed $(ARGS)
 
 check: $(TEST_STAMP) ## check style, types, import directions and templates
 	$(PY) -m ruff check .
@@ -63,6 +71,10 @@ check: $(TEST_STAMP) ## check style, types, import directions and templates
 	$(PY) -m mypy
 	.venv/bin/lint-imports --no-cache
 	$(PY) -m tests.lint_templates
+	$(PY) -m tests.faults --verify
+
+faults: $(TEST_STAMP) ## seed each listed fault in a copy and see its tests fail; ARGS=passkey takes one area
+	@browser=$$($(PY) -m tests.support.find_browser) && PORTAL_TEST_BROWSER="$$browser" exec $(PY) -m tests.faults $(ARGS)
 
 screenshots: $(TEST_STAMP) ## photograph every page into docs/screenshots
 	@browser=$$($(PY) -m tests.support.find_browser) && PORTAL_TEST_BROWSER="$$browser" exec $(PY) -m tests.screenshots

@@ -2,9 +2,9 @@
 
 import gc
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import quote
 
 import asyncpg
@@ -31,12 +31,17 @@ from portal.web.metrics import start_counting
 from portal.web.request import Portal, PortalRequest
 from portal.web.same_origin import require_same_origin
 from portal.web.templates import Templates
+from portal.web.tracing import TracedDatabase, start_tracing, traced_gate, tracing_wanted
+
+if TYPE_CHECKING:
+    from opentelemetry.trace import Tracer
 
 
-def create_app(settings: Settings, database: Database | None = None) -> Gate:
+def create_app(settings: Settings, database: Database | None = None, make_gate: Callable[..., Gate] = Gate) -> Gate:
     """Build the application.
 
-    `database` is for callers that bring their own pool; otherwise one is made from PORTAL_DATABASE_URL.
+    `database` is for callers that bring their own pool; otherwise one is made from PORTAL_DATABASE_URL. `make_gate`
+    makes the outermost layer.
     """
     database = database or _database(settings)
     portal = Portal(
@@ -46,6 +51,7 @@ def create_app(settings: Settings, database: Database | None = None) -> Gate:
         templates=Templates(),
     )
     hosts = Hosts(database, settings)
+    methods = tuple(method for method in METHODS if method.available is None or method.available(settings))
     development = _development_pages() if settings.dev else ()
 
     @asynccontextmanager
@@ -67,7 +73,7 @@ def create_app(settings: Settings, database: Database | None = None) -> Gate:
             theme,
             security_txt,
             *ROUTERS,
-            *(Router(path="/", route_handlers=[method.router], opt={"method": method.id}) for method in METHODS),
+            *(Router(path="/", route_handlers=[method.router], opt={"method": method.id}) for method in methods),
             *development,
         ],
         request_class=PortalRequest,
@@ -79,14 +85,18 @@ def create_app(settings: Settings, database: Database | None = None) -> Gate:
         logging_config=None,
     )
     app.state.portal = portal
-    app.state.methods = METHODS
+    app.state.methods = methods
     app.state.link_kinds = {kind.outcome: kind for kind in LINK_KINDS}
-    return Gate(app, find_namespace=hosts.find, fallback=hosts.default(), trusted=settings.trusted_proxies)
+    return make_gate(app, find_namespace=hosts.find, fallback=hosts.default(), trusted=settings.trusted_proxies)
 
 
 def app_from_environment() -> Gate:
     """Build the application from environment variables (for worker processes)."""
-    return create_app(load_settings(os.environ))
+    settings = load_settings(os.environ)
+    if not tracing_wanted(os.environ):
+        return create_app(settings)
+    tracer = start_tracing(os.environ)
+    return create_app(settings, _database(settings, tracer), traced_gate(tracer))
 
 
 def _development_pages() -> tuple[Router, ...]:
@@ -96,9 +106,11 @@ def _development_pages() -> tuple[Router, ...]:
     return (INBOX, GALLERY)
 
 
-def _database(settings: Settings) -> Database:
+def _database(settings: Settings, tracer: "Tracer | None" = None) -> Database:
     if settings.database_url is None:
         raise RuntimeError("create_app needs a database: serve starts the embedded one and passes its address")
+    if tracer is not None:
+        return TracedDatabase(settings.database_url, tracer, statement_cache=settings.database_statement_cache)
     return Database(settings.database_url, statement_cache=settings.database_statement_cache)
 
 

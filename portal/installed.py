@@ -8,29 +8,52 @@ from portal.accounts.devices import ROUTER as DEVICES
 from portal.accounts.routes import ROUTER as ACCOUNT
 from portal.jobs.job import Job
 from portal.jobs.maintenance import maintenance_jobs
+from portal.login.code_routes import ROUTER as CODE
 from portal.login.link_routes import ROUTER as LINK
 from portal.login.links import LinkKind
 from portal.login.method import Method
 from portal.login.routes import ROUTER as LOGIN
+from portal.login.terms import ROUTER as TERMS
 from portal.mail.outbox import CHANNEL as OUTBOX_CHANNEL
 from portal.mail.outbox import deliver_due_mail
 from portal.mail.senders import sender_for
 from portal.methods.email_code.method import METHOD as EMAIL_CODE
+from portal.methods.passkey.method import METHOD as PASSKEY
 from portal.methods.password.method import METHOD as PASSWORD
+from portal.methods.recovery_codes.method import METHOD as RECOVERY_CODES
+from portal.methods.sms_code.method import METHOD as SMS_CODE
+from portal.methods.totp.method import METHOD as TOTP
 from portal.oidc.jobs import provider_jobs
 from portal.oidc.routes import ROUTER as OPENID
 from portal.recovery.links import LINKS as RECOVERY_LINKS
+from portal.recovery.lost_queries import reminder_job
+from portal.recovery.lost_second_step import ROUTER as LOST_SECOND_STEP
 from portal.recovery.routes import ROUTER as RECOVERY
 from portal.security.routes import ROUTER as SECURITY
+from portal.signup.invites import ROUTER as INVITES
 from portal.signup.links import LINKS as SIGNUP_LINKS
 from portal.signup.routes import ROUTER as SIGNUP
+from portal.sms.senders import sms_sender_for
 from portal.web.request import Portal
 
 MAIL_EVERY = timedelta(seconds=1)  # where NOTIFY does not arrive, behind a pooler
 
-METHODS: tuple[Method, ...] = (PASSWORD, EMAIL_CODE)
+METHODS: tuple[Method, ...] = (PASSWORD, PASSKEY, EMAIL_CODE, SMS_CODE, TOTP, RECOVERY_CODES)
 
-ROUTERS: tuple[Router, ...] = (LOGIN, LINK, SIGNUP, RECOVERY, ACCOUNT, SECURITY, DEVICES, OPENID)
+ROUTERS: tuple[Router, ...] = (
+    LOGIN,
+    CODE,
+    TERMS,
+    LINK,
+    SIGNUP,
+    INVITES,
+    RECOVERY,
+    LOST_SECOND_STEP,
+    ACCOUNT,
+    SECURITY,
+    DEVICES,
+    OPENID,
+)
 
 LINK_KINDS: tuple[LinkKind, ...] = (
     *SIGNUP_LINKS,
@@ -41,13 +64,14 @@ LINK_KINDS: tuple[LinkKind, ...] = (
 
 def jobs(portal: Portal) -> tuple[Job, ...]:
     """Return what the worker of each process does."""
-    database, sender = portal.database, sender_for(portal.settings)
+    database, sender, text_sender = portal.database, sender_for(portal.settings), sms_sender_for(portal.settings)
 
     async def send_mail() -> bool:
-        return await deliver_due_mail(database, portal.sealer, sender) > 0
+        return await deliver_due_mail(database, portal.sealer, sender, text_messages=text_sender) > 0
 
     return (
         Job("mail", MAIL_EVERY, send_mail, wakes_on=OUTBOX_CHANNEL),
         *maintenance_jobs(database, portal.settings.database_owner_url),
+        reminder_job(database),
         *provider_jobs(portal),
     )

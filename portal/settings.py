@@ -35,6 +35,7 @@ KNOWN_NAMES = frozenset(
     }
 )
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
+LOOPBACK_NETWORKS: tuple[Network, ...] = (ipaddress.ip_network("127.0.0.0/8"), ipaddress.ip_network("::1/128"))
 SECRET_KEY_MIN_LENGTH = 32  # characters; 32 random base64 characters are 192 bits
 
 
@@ -68,6 +69,7 @@ class Settings:
     metrics_address: str | None  # host:port
     api_schema: bool
     dev: bool
+    outgoing_allow: tuple[Network, ...] = ()  # private addresses that outgoing calls may reach all the same
 
     @property
     def secure(self) -> bool:
@@ -122,6 +124,7 @@ def load_settings(environ: Mapping[str, str]) -> Settings:
         metrics_address=_address(environ, "PORTAL_METRICS_ADDRESS", problems),
         api_schema=_flag(environ, "PORTAL_API_SCHEMA", problems),
         dev=dev,
+        outgoing_allow=_networks(environ, "PORTAL_OUTGOING_ALLOW", problems),
     )
     if problems:
         raise SettingsError(problems)

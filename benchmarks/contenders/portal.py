@@ -9,7 +9,7 @@ from argon2 import PasswordHasher
 from benchmarks.cluster import DatabaseServer, execute
 from benchmarks.contenders.contender import ROOT, Contender, free_port
 from benchmarks.http_client import Answer, Connection, Operation, request
-from portal.methods.password.hashing import LANES, MEMORY_KIB, PASSES
+from portal.crypto.hashing import LANES, MEMORY_KIB, PASSES
 
 PASSWORD = "correct-horse-battery"
 USERS = 1200  # a few for each measurement, so that none meets the login budgets of another

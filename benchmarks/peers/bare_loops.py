@@ -10,7 +10,7 @@ import asyncpg
 import uvloop
 from argon2 import PasswordHasher
 
-from portal.methods.password.hashing import LANES, MEMORY_KIB, PASSES
+from portal.crypto.hashing import LANES, MEMORY_KIB, PASSES
 
 HASHER = PasswordHasher(time_cost=PASSES, memory_cost=MEMORY_KIB, parallelism=LANES)
 

@@ -13,6 +13,7 @@ from litestar.response import Redirect, Template
 from litestar.static_files import create_static_files_router
 from litestar.template import TemplateConfig
 
+from logout_tokens import read_logout_token
 from openid import (
     LoginEnded,
     LoginRefused,
@@ -23,7 +24,7 @@ from openid import (
     revoke_login,
     start_login,
 )
-from sessions import SESSION_VALID_FOR, Session, end_session, resume_session, start_session
+from sessions import SESSION_VALID_FOR, Session, end_session, end_sessions_of, resume_session, start_session
 from settings import DEMO_URL, ISSUER
 
 FOLDER = Path(__file__).parent
@@ -154,6 +155,19 @@ async def log_out(request: Request[Any, Any, Any]) -> Response[Any]:
     return response
 
 
+@post("/backchannel-logout", status_code=200)
+async def end_by_provider(request: Request[Any, Any, Any]) -> Response[Any]:
+    """The provider says that a login has ended: https://openid.net/specs/openid-connect-backchannel-1_0.html#BCRequest."""
+    try:
+        form = await request.form()
+        claims = await read_logout_token(str(form.get("logout_token", "")))
+    except LoginRefused as refused:
+        log.warning("logout token refused: %s", refused)
+        return Response({"error": "invalid_request"}, status_code=400)
+    log.info("the portal ended %d sessions", end_sessions_of(claims["sid"]))
+    return Response(b"")
+
+
 @get("/logged-out")
 async def logged_out(request: Request[Any, Any, Any]) -> Template:
     """Say so, and that the portal is another matter."""
@@ -238,6 +252,7 @@ app = Litestar(
         come_back,
         refresh,
         log_out,
+        end_by_provider,
         logged_out,
         create_static_files_router(path="/static", directories=[FOLDER / "static"]),
     ],

@@ -19,14 +19,13 @@ from authlib.integrations.base_client.async_app import AsyncOAuth2Mixin
 from authlib.integrations.base_client.async_openid import AsyncOpenIDMixin
 from joserfc.errors import JoseError
 
-from settings import CALLBACK, CLIENT_ID, CLIENT_SECRET, DEMO_URL, ISSUER
+from settings import ANSWER_WITHIN, CALLBACK, CLIENT_ID, CLIENT_SECRET, DEMO_URL, ISSUER
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore", AuthlibDeprecationWarning)  # it would rather have httpx2; httpx is there anyway
     from authlib.integrations.httpx_client import AsyncOAuth2Client
 
 SCOPE = "openid profile email"
-ANSWER_WITHIN = 4.0  # seconds for each call to the provider: a second try still comes within its ten for a retry
 REFRESH_EARLY = 30  # seconds before an access token ends: its next use may take a moment
 
 Claims = dict[str, Any]
@@ -138,6 +137,14 @@ async def end_session_url(id_token: str) -> str | None:
         return None
     made = await client.create_logout_url(f"{DEMO_URL}/", id_token_hint=id_token, client_id=CLIENT_ID)
     return str(made["url"])
+
+
+async def provider_keys() -> dict[str, Any]:
+    """Return the provider's public keys (a JWK set)."""
+    client = _client()
+    await _metadata(client)
+    keys: dict[str, Any] = await _calling_provider(client.fetch_jwk_set())
+    return keys
 
 
 async def _refresh(token_endpoint: str, login: VerifiedLogin) -> dict[str, Any]:

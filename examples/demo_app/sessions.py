@@ -49,6 +49,14 @@ def resume_session(token: str | None) -> Session | None:
     return session if session and session.expires_at > time.monotonic() else None
 
 
+def end_sessions_of(sid: str) -> int:
+    """Forget what came from one login at the provider, in whatever browser; return how many there were."""
+    tokens = [token for token, session in _sessions.items() if session.login.id_token_claims.get("sid") == sid]
+    for token in tokens:
+        del _sessions[token]
+    return len(tokens)
+
+
 def end_session(token: str | None) -> Session | None:
     """Forget a session and return what it was."""
     return _sessions.pop(token or "", None)

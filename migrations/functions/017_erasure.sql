@@ -82,7 +82,7 @@ begin
            -- Where somebody else acted, the address and the browser are theirs.
            ip_address = case when found.acted then null else e.ip_address end,
            user_agent = case when found.acted then null else e.user_agent end,
-           resource_id = case when e.resource_type = 'email' and found.about then null else e.resource_id end,
+           resource_id = case when e.resource_type in ('email', 'phone') and found.about then null else e.resource_id end,
            actor_id = case when lower(e.actor_id) = any (p_addresses) then v_user_id else e.actor_id end,
            on_behalf_of = case when lower(e.on_behalf_of) = any (p_addresses) then v_user_id else e.on_behalf_of end,
            reason = case when found.named_in_reason then null else e.reason end
@@ -94,7 +94,7 @@ begin
                  exists (select from unnest(p_addresses) a where strpos(lower(d.reason), a) > 0) as named_in_reason
             from (
                 select c.*,
-                       c.resource_type in ('user', 'email') and c.resource_id = any (v_names)
+                       c.resource_type in ('user', 'email', 'phone') and c.resource_id = any (v_names)
                        or c.resource_id = any (v_things)
                        or v_user_id in (c.old_values ->> 'user_id', c.new_values ->> 'user_id') as about
                   from authn.audit_events c
@@ -117,8 +117,10 @@ set search_path = pg_catalog, pg_temp
 as $$
 begin
     delete from authn.login_attempts a where a.namespace = p_namespace and a.email = any (p_addresses);
-    delete from authn.verifications v where v.namespace = p_namespace and v.email = any (p_addresses);
+    -- Flows before their proofs: the order of _lock_login.
     delete from authn.login_flows f where f.namespace = p_namespace and f.email = any (p_addresses);
+    delete from authn.verifications v where v.namespace = p_namespace and v.email = any (p_addresses);
+    delete from authn.sms_sent s where s.namespace = p_namespace and s.phone = any (p_addresses);
     delete from authn.invites i where i.namespace = p_namespace and i.email = any (p_addresses);
     -- An app's login_hint.
     delete from authn.authorization_requests r

@@ -44,6 +44,29 @@ comment on function authn.begin_password_login(text, text, jsonb, text) is
     'Takes one attempt from the budget and returns what the password is checked against; every column but retry_after is '
     'NULL for an unknown address. retry_after > 0 (seconds): the budget is used up and nothing was taken.';
 
+create or replace function authn.begin_password_login_of_flow(
+    p_flow_id uuid, p_email text, p_browser_digest text, p_actor jsonb, p_namespace text default 'default'
+) returns table (flow jsonb, attempt jsonb)
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_outer text := authn._enter(p_namespace);
+begin
+    select to_jsonb(f) into flow from authn.get_login_flow(p_flow_id, p_browser_digest, p_namespace) f;
+    if (flow ->> 'own')::boolean and not (flow ->> 'expired')::boolean and not (flow ->> 'finished')::boolean then
+        select to_jsonb(a) into attempt
+          from authn.begin_password_login(p_email, p_browser_digest, p_actor, p_namespace) a;
+    end if;
+    perform authn._leave(v_outer);
+    return next;
+end
+$$;
+comment on function authn.begin_password_login_of_flow(uuid, text, text, jsonb, text) is
+    'get_login_flow and, where that flow can go on in this browser, begin_password_login, in one round trip. NULL for what '
+    'is not there.';
+
 create or replace function authn._login_retry_after(
     p_email text, p_prefix cidr, p_browser_digest text, p_known boolean, p_namespace text
 ) returns integer
@@ -144,5 +167,7 @@ comment on function authn.fail_password_login(bigint, text, jsonb, text) is
 
 revoke all on function authn.begin_password_login(text, text, jsonb, text) from public;
 grant execute on function authn.begin_password_login(text, text, jsonb, text) to portal_app;
+revoke all on function authn.begin_password_login_of_flow(uuid, text, text, jsonb, text) from public;
+grant execute on function authn.begin_password_login_of_flow(uuid, text, text, jsonb, text) to portal_app;
 revoke all on function authn.fail_password_login(bigint, text, jsonb, text) from public;
 grant execute on function authn.fail_password_login(bigint, text, jsonb, text) to portal_app;

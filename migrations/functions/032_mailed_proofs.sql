@@ -123,7 +123,8 @@ begin
         return query select 'dead', 0, null::text;
     -- Not <>: compared with a missing digest that is NULL, and would pass.
     elsif v_proof.code_digest is distinct from p_code_digest then
-        perform authn._audit(p_purpose || '_code_failed', 'email', v_proof.email, null,
+        perform authn._audit(p_purpose || '_code_failed',
+                             case when p_purpose = 'sms' then 'phone' else 'email' end, v_proof.email, null,
                              jsonb_build_object('tries_left', c_tries - v_proof.attempts), p_namespace);
         return query select 'wrong', c_tries - v_proof.attempts, v_proof.email;
     else
@@ -164,6 +165,42 @@ comment on function authn.find_link(text, text, text) is
 revoke all on function authn.find_link(text, text, text) from public;
 grant execute on function authn.find_link(text, text, text) to portal_app;
 
+create or replace function authn._lock_login(p_email text, p_flow_id uuid, p_namespace text) returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    perform pg_advisory_xact_lock(hashtextextended('identity:' || p_namespace || ':email:' || p_email, 0));
+    perform 1 from authn.users u where u.namespace = p_namespace and u.email = p_email for no key update;
+    perform 1 from authn.login_flows f where f.namespace = p_namespace and f.id = p_flow_id for no key update;
+end
+$$;
+comment on function authn._lock_login(text, uuid, text) is
+    'Takes the locks of a login in the one order that keeps two of them from waiting for each other for ever: the address, '
+    'its account, the flow. Proofs, authenticators and sessions come after, under these.';
+revoke all on function authn._lock_login(text, uuid, text) from public;
+
+create or replace function authn._lock_proof(p_verification_id uuid, p_link_digest text, p_namespace text) returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_email text;
+    v_flow_id uuid;
+begin
+    select v.email, v.flow_id
+      into v_email, v_flow_id
+      from authn.verifications v
+     where v.namespace = p_namespace and (v.id = p_verification_id or v.link_digest = p_link_digest);
+    if found then
+        perform authn._lock_login(v_email, v_flow_id, p_namespace);
+    end if;
+end
+$$;
+comment on function authn._lock_proof(uuid, text, text) is
+    'Takes the locks of the login that a proof by mail belongs to, see _lock_login; the proof is given by its id or its link.';
+revoke all on function authn._lock_proof(uuid, text, text) from public;
+
 create or replace function authn._take_link(p_link_digest text, p_outcomes text[], p_namespace text)
 returns authn.verifications
 language plpgsql
@@ -172,6 +209,7 @@ as $$
 declare
     v_proof authn.verifications;
 begin
+    perform authn._lock_proof(null, p_link_digest, p_namespace);
     update authn.verifications v
        set used_at = now()
      where v.namespace = p_namespace and v.link_digest = p_link_digest and v.outcome = any (p_outcomes)

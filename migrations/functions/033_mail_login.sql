@@ -90,6 +90,7 @@ declare
     v_email text;
 begin
     perform authn._apply_actor(p_actor);
+    perform authn._lock_proof((p_proof ->> 'verification_id')::uuid, null, p_namespace);
     -- Check and use in one statement: of forty at once one gets the row.
     update authn.verifications v
        set used_at = coalesce(v.used_at, now()), approved_at = null
@@ -139,6 +140,7 @@ begin
     if p_answer is null or p_answer not in ('approve', 'mismatch', 'deny') then
         raise exception 'answer must be approve, mismatch or deny' using errcode = '22023';
     end if;
+    perform authn._lock_proof(null, p_link_digest, p_namespace);
     update authn.verifications v
        set used_at = now(), approved_at = case when p_answer = 'approve' then now() end
       from authn.login_flows f

@@ -44,6 +44,7 @@ declare
     v_proof authn.verifications;
 begin
     perform authn._apply_actor(p_actor);
+    perform authn._lock_proof(p_verification_id, null, p_namespace);
     select t.* into v_try
       from authn._try_code(p_flow_id, p_browser_digest, p_verification_id, p_code_digest, 'recovery', p_namespace) t;
     if v_try.outcome = 'right' then
@@ -131,6 +132,9 @@ declare
     v_flow authn.login_flows;
 begin
     perform authn._apply_actor(p_actor);
+    select f.* into v_flow
+      from authn.login_flows f where f.id = (p_login ->> 'flow_id')::uuid and f.namespace = p_namespace;
+    perform authn._lock_login(v_flow.email, v_flow.id, p_namespace);
     -- The proof is taken here: without it, or a second time, there is nothing to take.
     update authn.login_flows f
        set recovered_at = null

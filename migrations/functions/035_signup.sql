@@ -55,6 +55,7 @@ declare
     v_session_id uuid;
 begin
     perform authn._apply_actor(p_actor);
+    perform authn._lock_proof(p_verification_id, null, p_namespace);
     select t.* into v_try
       from authn._try_code(p_flow_id, p_browser_digest, p_verification_id, p_code_digest, 'signup', p_namespace) t;
     if v_try.outcome <> 'right' then
@@ -72,9 +73,9 @@ begin
     end if;
     v_user_id := authn._make_proven_user(v_try.email, v_flow.new_password_hash, v_flow.new_name, p_namespace);
     if v_user_id is null then
+        v_try.outcome := authn._no_account_because(v_try.email, p_namespace);
         perform authn._leave(v_outer);
-        return query select authn._no_account_because(v_try.email, p_namespace), 0, null::uuid, null::uuid,
-            v_flow.return_to;
+        return query select v_try.outcome, 0, null::uuid, null::uuid, v_flow.return_to;
         return;
     end if;
     perform authn._accept_terms(v_user_id, v_flow.terms_version, p_namespace);
@@ -128,9 +129,9 @@ begin
         v_proof.email, case when v_own then v_flow.new_password_hash end, case when v_own then v_flow.new_name end,
         p_namespace);
     if v_user_id is null then
+        v_proof.outcome := authn._no_account_because(v_proof.email, p_namespace);
         perform authn._leave(v_outer);
-        return query select authn._no_account_because(v_proof.email, p_namespace), v_flow.id, null::uuid, null::uuid,
-            v_flow.return_to;
+        return query select v_proof.outcome, v_flow.id, null::uuid, null::uuid, v_flow.return_to;
         return;
     end if;
     if v_own then
@@ -176,6 +177,8 @@ declare
     v_session_id uuid;
 begin
     perform authn._apply_actor(p_actor);
+    select f.* into v_flow from authn.login_flows f where f.id = p_flow_id and f.namespace = p_namespace;
+    perform authn._lock_login(v_flow.email, v_flow.id, p_namespace);
     update authn.login_flows f
        set finished_at = now()
       from authn.users u

@@ -19,7 +19,7 @@ $$;
 comment on function authn._enqueue(text, text, text) is
     'Puts one sealed message into the outbox, in the transaction of the function that calls it, and wakes the workers.';
 
-create or replace function authn.take_outbox(p_limit integer, p_lease interval)
+create or replace function authn.take_outbox(p_limit integer, p_lease interval, p_kinds text[] default null)
 returns table (id bigint, namespace text, kind text, payload text, attempts integer, created_at timestamptz)
 language plpgsql
 security definer
@@ -34,6 +34,7 @@ begin
          where pending.sent_at is null
            and pending.failed_at is null
            and pending.available_at <= now()
+           and (p_kinds is null or pending.kind = any (p_kinds))
            and (pending.locked_until is null or pending.locked_until <= now())
          order by pending.available_at, pending.id
          limit least(greatest(coalesce(p_limit, 10), 1), 100)
@@ -46,9 +47,10 @@ begin
     returning o.id, o.namespace, o.kind, o.payload, o.attempts, o.created_at;
 end
 $$;
-comment on function authn.take_outbox(integer, interval) is
+comment on function authn.take_outbox(integer, interval, text[]) is
     'Hands due messages of every namespace to one worker. Who takes them has them for the lease; SKIP LOCKED keeps '
-    'workers apart, and a worker that dies gives them back when its lease ends. Each take counts as an attempt.';
+    'workers apart, and a worker that dies gives them back when its lease ends. Each take counts as an attempt. p_kinds: '
+    'those that the worker can send (NULL: all); the others wait.';
 
 create or replace function authn.finish_outbox(
     p_id bigint, p_attempt integer, p_error text default null, p_final boolean default false, p_keep boolean default false
@@ -170,20 +172,20 @@ comment on function authn.cleanup_outbox(integer) is
     'Deletes messages that were sent or given up a week ago and gives up those that waited three days.';
 
 revoke execute on function authn._enqueue(text, text, text) from public;
-revoke execute on function authn.take_outbox(integer, interval) from public;
+revoke execute on function authn.take_outbox(integer, interval, text[]) from public;
 revoke execute on function authn.finish_outbox(bigint, integer, text, boolean, boolean) from public;
 revoke execute on function authn.list_outbox(text, bigint[], integer, text) from public;
 revoke execute on function authn.get_outbox_state() from public;
 revoke execute on function authn.cleanup_outbox(integer) from public;
 
-grant execute on function authn.take_outbox(integer, interval) to portal_app;
+grant execute on function authn.take_outbox(integer, interval, text[]) to portal_app;
 grant execute on function authn.finish_outbox(bigint, integer, text, boolean, boolean) to portal_app;
 grant execute on function authn.list_outbox(text, bigint[], integer, text) to portal_app;
 grant execute on function authn.get_outbox_state() to portal_app;
 grant execute on function authn.cleanup_outbox(integer) to portal_app;
 
 -- Last, for the owner may no longer touch a function that it has handed over.
-alter function authn.take_outbox(integer, interval) owner to portal_system;
+alter function authn.take_outbox(integer, interval, text[]) owner to portal_system;
 alter function authn.finish_outbox(bigint, integer, text, boolean, boolean) owner to portal_system;
 alter function authn.get_outbox_state() owner to portal_system;
 alter function authn.cleanup_outbox(integer) owner to portal_system;

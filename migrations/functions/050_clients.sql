@@ -14,18 +14,24 @@ begin
     insert into authn.clients (
         namespace, client_id, name, secret_hash, token_endpoint_auth_method, application_type, redirect_uris,
         post_logout_redirect_uris, backchannel_logout_uri, initiate_login_uri, logo_uri, grant_types, scopes,
-        first_party, require_pkce, popup
+        first_party, require_pkce, popup, publisher, jwks, userinfo_signed_response_alg,
+        id_token_signed_response_alg, pairwise_key
     )
     select p_namespace, c.client_id, c.name, c.secret_hash, c.token_endpoint_auth_method, c.application_type,
            c.redirect_uris, c.post_logout_redirect_uris, c.backchannel_logout_uri, c.initiate_login_uri, c.logo_uri,
-           c.grant_types, c.scopes, c.first_party, c.require_pkce, c.popup
+           c.grant_types, c.scopes, c.first_party, c.require_pkce, c.popup,
+           c.publisher, c.jwks, c.userinfo_signed_response_alg, coalesce(c.id_token_signed_response_alg, 'RS256'),
+           c.pairwise_key
       from jsonb_to_record(p_client) as c (
         client_id text, name text, secret_hash text, token_endpoint_auth_method text, application_type text,
         redirect_uris text[], post_logout_redirect_uris text[], backchannel_logout_uri text, initiate_login_uri text,
-        logo_uri text, grant_types text[], scopes text[], first_party boolean, require_pkce boolean, popup boolean
+        logo_uri text, grant_types text[], scopes text[], first_party boolean, require_pkce boolean, popup boolean,
+        publisher text, jwks jsonb, userinfo_signed_response_alg text, id_token_signed_response_alg text,
+        pairwise_key text
       )
     returning client_id into v_client_id;
-    perform authn._audit('client_created', 'client', v_client_id, null, p_client - 'secret_hash', p_namespace);
+    perform authn._audit('client_created', 'client', v_client_id, null, p_client - array['secret_hash', 'pairwise_key'],
+        p_namespace);
     perform authn._leave(v_outer);
     return v_client_id;
 end
@@ -33,6 +39,26 @@ $$;
 comment on function authn.create_client(jsonb, jsonb, text) is
     'Registers an app. p_client has the columns of authn.clients as members; what may be registered is checked before, '
     'what fits together by the table.';
+
+create or replace function authn.settle_pairwise_salt(p_salt text, p_namespace text default 'default') returns text
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_outer text := authn._enter(p_namespace);
+    v_salt text;
+begin
+    perform authn._check_text(p_salt, 'salt', 1024);
+    -- The first one stays: of two apps registered at once both have it.
+    insert into authn.pairwise_salts (namespace, salt) values (p_namespace, p_salt) on conflict do nothing;
+    select s.salt into v_salt from authn.pairwise_salts s where s.namespace = p_namespace;
+    perform authn._leave(v_outer);
+    return v_salt;
+end
+$$;
+comment on function authn.settle_pairwise_salt(text, text) is
+    'Returns the namespace''s salt for pairwise names, which is p_salt where it had none.';
 
 create or replace function authn.find_client(p_client_id text, p_namespace text default 'default')
 returns setof authn.clients
@@ -169,6 +195,7 @@ comment on function authn.record_client_refusal(text, text, text, uuid, jsonb, t
     'Writes down that an app, or somebody who says to be it, was refused, and why.';
 
 revoke execute on function authn.create_client(jsonb, jsonb, text) from public;
+revoke execute on function authn.settle_pairwise_salt(text, text) from public;
 revoke execute on function authn.find_client(text, text) from public;
 revoke execute on function authn.list_clients(text) from public;
 revoke execute on function authn.rotate_client_secret(text, text, jsonb, text) from public;
@@ -177,6 +204,7 @@ revoke execute on function authn.record_consent(uuid, text, text[], jsonb, text)
 revoke execute on function authn.record_client_refusal(text, text, text, uuid, jsonb, text) from public;
 
 grant execute on function authn.create_client(jsonb, jsonb, text) to portal_app;
+grant execute on function authn.settle_pairwise_salt(text, text) to portal_app;
 grant execute on function authn.find_client(text, text) to portal_app;
 grant execute on function authn.list_clients(text) to portal_app;
 grant execute on function authn.rotate_client_secret(text, text, jsonb, text) to portal_app;

@@ -45,9 +45,19 @@ as $$
         'updated_at', floor(extract(epoch from u.updated_at))::bigint,
         'email', u.email,
         -- A boolean, never a string: apps compare it with true (OpenID Connect Core section 5.1).
-        'email_verified', case when u.email is not null then u.email_verified_at is not null end
+        'email_verified', case when u.email is not null then u.email_verified_at is not null end,
+        'phone_number', p.value,
+        'phone_number_verified', case when p.value is not null then p.verified_at is not null end,
+        'address', case when jsonb_typeof(u.metadata -> 'address') = 'object' then u.metadata -> 'address' end
     ))
       from authn.users u
+      left join lateral (
+          select i.value, i.verified_at
+            from authn.identities i
+           where i.namespace = u.namespace and i.user_id = u.id and i.kind = 'phone'
+           order by i.verified_at is null, i.created_at, i.id
+           limit 1
+      ) p on true
      where u.id = p_user_id
 $$;
 comment on function authn._user_claims(uuid) is
@@ -127,8 +137,8 @@ comment on function authn.store_authorization_request(text, text, jsonb, interva
 
 create or replace function authn.issue_authorization_code(
     p_code_hash text, p_client_id text, p_user_id uuid, p_session_id uuid, p_redirect_uri text, p_scopes text[],
-    p_nonce text, p_code_challenge text, p_auth_time timestamptz, p_amr text[], p_valid_for interval, p_actor jsonb,
-    p_namespace text default 'default'
+    p_nonce text, p_code_challenge text, p_auth_time timestamptz, p_amr text[], p_requested_claims jsonb,
+    p_valid_for interval, p_actor jsonb, p_namespace text default 'default'
 ) returns boolean
 language plpgsql
 security definer
@@ -143,10 +153,10 @@ begin
     if authn._session_is_alive(p_session_id, p_user_id) then
         insert into authn.authorization_codes (
             namespace, code_hash, client_id, user_id, session_id, redirect_uri, scopes, nonce, code_challenge,
-            auth_time, amr, expires_at
+            auth_time, amr, requested_claims, expires_at
         ) values (
             p_namespace, p_code_hash, p_client_id, p_user_id, p_session_id, p_redirect_uri, p_scopes, p_nonce,
-            p_code_challenge, p_auth_time, p_amr, now() + p_valid_for
+            p_code_challenge, p_auth_time, p_amr, p_requested_claims, now() + p_valid_for
         );
         perform authn._audit(
             'authorization_granted', 'client', p_client_id, null,
@@ -160,14 +170,14 @@ begin
 end
 $$;
 comment on function authn.issue_authorization_code(
-    text, text, uuid, uuid, text, text[], text, text, timestamptz, text[], interval, jsonb, text
+    text, text, uuid, uuid, text, text[], text, text, timestamptz, text[], jsonb, interval, jsonb, text
 ) is 'Stores the digest of a code for a live session; false where the session has ended.';
 
 create or replace function authn.take_authorization_code(
     p_code_hash text, p_client_id text, p_actor jsonb, p_namespace text default 'default'
 ) returns table (
     outcome text, code_id uuid, user_id uuid, session_id uuid, redirect_uri text, scopes text[], nonce text,
-    code_challenge text, auth_time timestamptz, amr text[], claims jsonb
+    code_challenge text, auth_time timestamptz, amr text[], requested_claims jsonb, claims jsonb
 )
 language plpgsql
 security definer
@@ -222,7 +232,7 @@ begin
     end if;
     return query
     select v_outcome, v_code.id, v_code.user_id, v_code.session_id, v_code.redirect_uri, v_code.scopes, v_code.nonce,
-           v_code.code_challenge, v_code.auth_time, v_code.amr,
+           v_code.code_challenge, v_code.auth_time, v_code.amr, v_code.requested_claims,
            case when v_outcome = 'taken' then authn._user_claims(v_code.user_id) end;
     perform authn._leave(v_outer);
 end
@@ -237,13 +247,13 @@ revoke execute on function authn._user_claims(uuid) from public;
 revoke execute on function authn.load_authorization(text, uuid, text, uuid, text) from public;
 revoke execute on function authn.store_authorization_request(text, text, jsonb, interval, text) from public;
 revoke execute on function authn.issue_authorization_code(
-    text, text, uuid, uuid, text, text[], text, text, timestamptz, text[], interval, jsonb, text
+    text, text, uuid, uuid, text, text[], text, text, timestamptz, text[], jsonb, interval, jsonb, text
 ) from public;
 revoke execute on function authn.take_authorization_code(text, text, jsonb, text) from public;
 
 grant execute on function authn.load_authorization(text, uuid, text, uuid, text) to portal_app;
 grant execute on function authn.store_authorization_request(text, text, jsonb, interval, text) to portal_app;
 grant execute on function authn.issue_authorization_code(
-    text, text, uuid, uuid, text, text[], text, text, timestamptz, text[], interval, jsonb, text
+    text, text, uuid, uuid, text, text[], text, text, timestamptz, text[], jsonb, interval, jsonb, text
 ) to portal_app;
 grant execute on function authn.take_authorization_code(text, text, jsonb, text) to portal_app;

@@ -87,7 +87,7 @@ create or replace function authn.rotate_refresh_token(
     p_namespace text default 'default'
 ) returns table (
     outcome text, successor integer, family_id uuid, user_id uuid, session_id uuid, scopes text[], auth_time timestamptz,
-    amr text[], claims jsonb, tell_person boolean
+    amr text[], requested_claims jsonb, claims jsonb, tell_person boolean
 )
 language plpgsql
 security definer
@@ -184,6 +184,7 @@ begin
     return query
     select v_outcome, v_successor, v_family.id, v_family.user_id, v_family.session_id, coalesce(p_scopes, v_scopes),
            v_family.auth_time, v_family.amr,
+           (select k.requested_claims from authn.authorization_codes k where k.id = v_family.authorization_code_id),
            case when v_tell or v_outcome in ('rotated', 'repeated') then authn._user_claims(v_family.user_id) end,
            coalesce(v_tell, false);
     perform authn._leave(v_outer);

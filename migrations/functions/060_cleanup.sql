@@ -40,7 +40,13 @@ begin
                 order by d.expires_at limit p_batch_size for update skip locked));
     get diagnostics v_deleted = row_count;
     v_total := v_total + v_deleted + authn._cleanup_refresh_tokens(p_namespace, p_batch_size)
-        + authn._cleanup_invites(p_namespace, p_batch_size);
+        + authn._cleanup_invites(p_namespace, p_batch_size)
+        + authn._cleanup_sms(p_namespace, p_batch_size)
+        + authn._cleanup_second_step_attempts(p_namespace, p_batch_size)
+        + authn._cleanup_second_step_recoveries(p_namespace, p_batch_size)
+        + authn._cleanup_backchannel_logouts(p_namespace, p_batch_size)
+        + authn._cleanup_ceremonies(p_namespace, p_batch_size)
+        + authn._cleanup_client_assertions(p_namespace, p_batch_size);
     perform authn._leave(v_outer);
     return v_total;
 end

@@ -82,6 +82,9 @@ begin
     get diagnostics v_verifications = row_count;
     update authn.login_flows f set expires_at = now(), recovered_at = null
      where f.namespace = p_namespace and f.finished_at is null and f.expires_at > now();
+    -- Somebody may have said no after the backup was taken.
+    update authn.second_step_recoveries r set stopped_at = now(), reminders = '{}'
+     where r.namespace = p_namespace and r.stopped_at is null and r.finished_at is null and r.expires_at > now();
     update authn.authorization_codes c set used_at = now() where c.namespace = p_namespace and c.used_at is null;
     get diagnostics v_codes = row_count;
     update authn.access_tokens t set revoked_at = now()

@@ -17,7 +17,7 @@ begin
         when 'second_factor' then v_pattern := '^(optional|required)$';
         when 'signup' then v_pattern := '^(open|invite|closed)$';
         when 'terms_version' then v_pattern := '^[A-Za-z0-9][A-Za-z0-9._-]{0,39}$';
-        when 'terms_url', 'privacy_url' then v_pattern := '^https?://[^[:space:]"<>\\]{1,1000}$';
+        when 'terms_url', 'privacy_url' then v_pattern := '^https?://[^[:space:]"<>\\]+$';
         when 'methods' then v_pattern := '^[a-z][a-z_]{0,39}$';
         when 'signup_domains', 'signup_refused_domains' then
             v_pattern := '^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9-]{2,63}$';
@@ -53,7 +53,7 @@ begin
         then
             raise exception '% must be a list of such values as the documentation shows', p_key using errcode = '22023';
         end if;
-    elsif v_type <> 'string' or v_text !~ v_pattern then
+    elsif v_type <> 'string' or length(v_text) > 1000 or v_text !~ v_pattern then
         raise exception '% has a value that it cannot have', p_key using errcode = '22023';
     end if;
 end

@@ -1,6 +1,7 @@
 """`portal clients`: register and list the apps that log people in through the portal."""
 
-from typing import Any
+import json
+from typing import IO, Any
 
 import click
 from rich.console import Console
@@ -9,6 +10,7 @@ from rich.table import Table
 from portal.cli.answers import Failure, answer, failing_plainly, json_option, namespace_option
 from portal.cli.environment import with_database
 from portal.db.engine import Database
+from portal.oidc.backchannel import list_logouts
 from portal.oidc.clients import (
     AUTH_METHODS,
     DEFAULT_GRANT_TYPES,
@@ -16,9 +18,13 @@ from portal.oidc.clients import (
     InvalidRegistration,
     RegisteredClient,
     create_client,
+    delete_client,
     list_clients,
+    rotate_client_secret,
 )
 from portal.oidc.scopes import SCOPES
+from portal.oidc.signing_keys import ALGORITHM, ALGORITHMS
+from portal.oidc.subjects import SUBJECT_TYPES
 
 
 @click.group()
@@ -39,6 +45,11 @@ def clients() -> None:
 @click.option("--scope", "scopes", multiple=True, metavar="S", help="May be repeated. Default: all.")
 @click.option("--grant", "grants", multiple=True, metavar="G", help="May be repeated. Default: authorization_code.")
 @click.option("--token-endpoint-auth-method", "method", type=click.Choice(AUTH_METHODS))
+@click.option("--id-token-alg", "id_token_signed_response_alg", type=click.Choice(ALGORITHMS), default=ALGORITHM)
+@click.option("--subject-type", type=click.Choice(SUBJECT_TYPES), default="public", help="How the app names people.")
+@click.option("--jwks-file", type=click.File("rb"), help="The app's public keys as a JWK set, for private_key_jwt.")
+@click.option("--userinfo-alg", "userinfo_signed_response_alg", type=click.Choice(ALGORITHMS), help="Sign userinfo.")
+@click.option("--publisher", metavar="NAME", help="Who publishes the app, as the consent page says it.")
 @click.option("--require-pkce/--no-require-pkce", default=True, help="Older libraries send no PKCE.")
 @click.option("--popup", is_flag=True, help="The app opens the login in a popup and talks to it.")
 @namespace_option
@@ -50,11 +61,13 @@ def create(
     scopes: tuple[str, ...],
     grants: tuple[str, ...],
     method: str | None,
+    jwks_file: IO[bytes] | None,
     namespace: str,
     as_json: bool,
     **options: Any,
 ) -> None:
     """Register an app and show its secret, this once."""
+    jwks = None if jwks_file is None else _read_json(jwks_file)
 
     async def work(database: Database) -> RegisteredClient | InvalidRegistration:
         return await create_client(
@@ -65,6 +78,7 @@ def create(
             scopes=scopes or SCOPES,
             grant_types=grants or DEFAULT_GRANT_TYPES,
             token_endpoint_auth_method=method,
+            jwks=jwks,
             **options,
         )
 
@@ -72,7 +86,8 @@ def create(
     if isinstance(made, InvalidRegistration):
         raise Failure("\n".join(made.problems))
     secret = made.client_secret
-    shown = f"client_secret: {secret}  (shown only now)" if secret else "It is a public app and has no secret."
+    proof = "It is a public app" if made.client.public else "It proves itself by its key"
+    shown = f"client_secret: {secret}  (shown only now)" if secret else f"{proof} and has no secret."
     answer(
         {"client_id": made.client.client_id, "client_secret": secret},
         f"Registered {made.client.name}.\nclient_id: {made.client.client_id}\n{shown}",
@@ -105,6 +120,73 @@ def list_(namespace: str, as_json: bool) -> None:
     Console(markup=False, highlight=False).print(table)
 
 
+@clients.command()
+@click.argument("client_id")
+@namespace_option
+@json_option
+@failing_plainly
+def logouts(client_id: str, namespace: str, as_json: bool) -> None:
+    """Show what an app was told of logins that ended, and what it answered."""
+
+    async def work(database: Database) -> list[dict[str, Any]]:
+        return await list_logouts(database, namespace, client_id)
+
+    found = with_database(work)
+    if as_json:
+        answer({"logouts": found}, "", as_json=True)
+        return
+    if not found:
+        click.echo("That app was told of none.")
+        return
+    table = Table("ended", "result", "answer", "tries", "reason", box=None, pad_edge=False)
+    for told in found:
+        status = str(told["status"] or "")
+        table.add_row(told["created_at"][:19], told["state"], status, str(told["attempts"]), told["error"] or "")
+    Console(markup=False, highlight=False).print(table)
+
+
+@clients.command("rotate-secret")
+@click.argument("client_id")
+@namespace_option
+@json_option
+@failing_plainly
+def rotate_secret(client_id: str, namespace: str, as_json: bool) -> None:
+    """Give an app a new secret; the old one is dead at once."""
+
+    async def work(database: Database) -> str | None:
+        return await rotate_client_secret(database, namespace, client_id)
+
+    secret = with_database(work)
+    if secret is None:
+        raise Failure("There is no app with that client_id and a secret.")
+    answer(
+        {"client_id": client_id, "client_secret": secret}, f"client_secret: {secret}  (shown only now)", as_json=as_json
+    )
+
+
+@clients.command()
+@click.argument("client_id")
+@namespace_option
+@json_option
+@failing_plainly
+def delete(client_id: str, namespace: str, as_json: bool) -> None:
+    """Remove an app; its codes and tokens die with it."""
+
+    async def work(database: Database) -> bool:
+        return await delete_client(database, namespace, client_id)
+
+    if not with_database(work):
+        raise Failure("There is no app with that client_id.")
+    answer({"client_id": client_id}, "The app is gone, and all that it was given.", as_json=as_json)
+
+
+def _read_json(file: IO[bytes]) -> Any:
+    try:
+        return json.load(file)
+    except ValueError:
+        raise Failure("The file with the keys is not JSON.") from None
+
+
 def _as_json(client: Client) -> dict[str, Any]:
     return {
         "client_id": client.client_id,
@@ -120,4 +202,8 @@ def _as_json(client: Client) -> dict[str, Any]:
         "token_endpoint_auth_method": client.token_endpoint_auth_method,
         "require_pkce": client.require_pkce,
         "popup": client.popup,
+        "id_token_signed_response_alg": client.id_token_signed_response_alg,
+        "subject_type": "public" if client.pairwise_key is None else "pairwise",
+        "publisher": client.publisher,
+        "userinfo_signed_response_alg": client.userinfo_signed_response_alg,
     }

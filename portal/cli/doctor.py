@@ -3,11 +3,13 @@
 import asyncio
 import json
 import os
+import ssl
 import sys
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from urllib.parse import urlsplit
 
 import aiosmtplib
 import asyncpg
@@ -18,20 +20,24 @@ from rich.markup import escape
 from portal import clock
 from portal.cli.answers import json_option
 from portal.cli.environment import Environment, open_environment
+from portal.crypto.hashing import PASSWORDS
 from portal.crypto.sealing import CannotOpen, Sealer
 from portal.db.embedded import EmbeddedPostgresError
 from portal.db.engine import CONNECT_TIMEOUT, Database, DatabaseUnavailable
 from portal.db.migrate import MigrationError, pending_migrations
 from portal.mail.outbox import read_outbox_state
 from portal.mail.senders import SmtpServer, SmtpServerError, parse_smtp_url
-from portal.methods.password.hashing import PASSWORDS
 from portal.oidc.signing_keys import SigningKeys
 from portal.settings import Settings, SettingsError
+from portal.sms.senders import SmsGatewayError, sms_is_possible, sms_sender_for
 
 CLOCK_MAX_DIFFERENCE = 5.0  # seconds; signed tokens carry our clock, limits and expiry go by the database's
 SMTP_WITHIN = 10.0  # seconds
+TLS_WITHIN = 5.0  # seconds
+CERTIFICATE_LEFT = 7  # days; what renews by itself does so weeks before
 SLOW_HASH = 0.25  # seconds; beyond it a login feels slow and few logins fit into a second
 OLDEST_POSTGRES = 15
+SEALED_LOOKED_AT = 1000  # values of older keys; whether there are more changes nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +85,7 @@ async def _checks(environment: Environment) -> list[Check]:
     settings = environment.settings
     where = "embedded" if environment.embedded else "configured"
     checks = [Check("settings", True, f"{settings.url}, {where} database"), _check_proxy(settings)]
+    checks.append(await _check_tls(settings))
     database = Database(environment.database_url, statement_cache=settings.database_statement_cache, pool_size=1)
     try:
         reachable = await _check_database(database)
@@ -89,10 +96,10 @@ async def _checks(environment: Environment) -> list[Check]:
             checks += [await _check_pooler(environment), await _check_clock(database)]
         else:
             migrated = reachable
-        checks.append(await _check_mail(environment))
+        checks += [await _check_mail(environment), _check_sms(environment)]
         if migrated.ok:
             checks += [await _check_home(database), await _check_outbox(database)]
-            checks.append(await _check_keys(database, environment))
+            checks += [await _check_keys(database, environment), await _check_sealing(database, environment)]
         checks.append(await _check_hashing())
     finally:
         await database.close()
@@ -111,6 +118,27 @@ def _check_proxy(settings: Settings) -> Check:
             "Set PORTAL_TRUSTED_PROXIES to the proxy's address.",
         )
     return Check("proxy", True, f"forwarding is believed from {', '.join(map(str, settings.trusted_proxies))} only")
+
+
+async def _check_tls(settings: Settings) -> Check:
+    """Look at the certificate that browsers are shown, where this machine can reach its own public address."""
+    if not settings.secure:
+        return Check("tls", True, "none: PORTAL_URL is http")
+    address = urlsplit(settings.url)
+    host, port = address.hostname or "", address.port or 443
+    try:
+        async with asyncio.timeout(TLS_WITHIN):
+            _reader, writer = await asyncio.open_connection(host, port, ssl=ssl.create_default_context())
+    except ssl.SSLCertVerificationError as error:
+        return Check("tls", False, f"browsers refuse the certificate of {host}: {error.verify_message}.", "Renew it.")
+    except (OSError, TimeoutError):
+        return Check("tls", True, f"{settings.url} cannot be reached from here, so its certificate was not looked at")
+    certificate = writer.get_extra_info("peercert")
+    writer.close()
+    days = int((ssl.cert_time_to_seconds(certificate["notAfter"]) - time.time()) // 86400)
+    if days < CERTIFICATE_LEFT:
+        return Check("tls", False, f"the certificate of {host} ends in {days} days.", "Renew it.")
+    return Check("tls", True, f"the certificate of {host} is good for {days} days")
 
 
 async def _check_database(database: Database) -> Check:
@@ -227,6 +255,18 @@ async def _check_clock(database: Database) -> Check:
     return Check("clock", True, f"{difference * 1000:.0f} ms apart from the database's")
 
 
+def _check_sms(environment: Environment) -> Check:
+    # Nothing is posted: the gateway would send it to somebody.
+    if not sms_is_possible(environment.settings):
+        return Check("sms", True, "is off: PORTAL_SMS_URL is not set")
+    try:
+        sms_sender_for(environment.settings)
+    except SmsGatewayError as error:
+        return Check("sms", False, str(error))
+    where = "the gateway" if environment.settings.sms_url else "the development inbox"
+    return Check("sms", True, f"goes to {where}")
+
+
 async def _check_mail(environment: Environment) -> Check:
     settings = environment.settings
     if not settings.smtp_url:
@@ -288,6 +328,28 @@ async def _check_keys(database: Database, environment: Environment) -> Check:
             "Put the old key back, behind the new one, separated by a comma.",
         )
     return Check("keys", True, f"the signing key opens ({key.thumbprint()[:8]}…)")
+
+
+async def _check_sealing(database: Database, environment: Environment) -> Check:
+    keys = environment.settings.secret_keys
+    known = {Sealer((key,)).newest for key in keys}
+    older = await database.fetch("select sealed from authn.find_sealed($1, $2)", Sealer(keys).newest, SEALED_LOOKED_AT)
+    lost = sum(row["sealed"].split(".")[1] not in known for row in older)
+    if lost:
+        return Check(
+            "sealing",
+            False,
+            f"{lost} values were sealed with a key that is not in PORTAL_SECRET_KEY.",
+            "Put the old key back, behind the new one, separated by a comma.",
+        )
+    if older:
+        many = f"at least {len(older)}" if len(older) == SEALED_LOOKED_AT else str(len(older))
+        return Check(
+            "sealing", True, f"{many} values are sealed with an older key; `portal keys rotate-sealing` seals them anew"
+        )
+    if len(keys) > 1:
+        return Check("sealing", True, "nothing needs the older keys in PORTAL_SECRET_KEY any more")
+    return Check("sealing", True, "everything stored opens with PORTAL_SECRET_KEY")
 
 
 async def _check_hashing() -> Check:

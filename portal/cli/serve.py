@@ -4,6 +4,7 @@ The parent holds the embedded database and the listening socket; workers come an
 """
 
 import asyncio
+import os
 import resource
 import signal
 import socket
@@ -22,12 +23,15 @@ from portal.cli.draining import SingleServer, Workers
 from portal.cli.environment import Environment, hand_to_workers, open_database, open_environment
 from portal.cli.http_limits import BoundedHttpProtocol
 from portal.cli.reload import ReloadOnChange
+from portal.crypto.sealing import Sealer
 from portal.db.engine import Database
 from portal.mail.senders import SmtpServerError, sender_for
 from portal.resources import STATIC, TEMPLATES
 from portal.settings import LOOPBACK_NAMES, Settings
+from portal.sms.senders import SmsGatewayError, sms_sender_for
 from portal.web.logging import configure_logging, get_logger, logging_config
 from portal.web.metrics import served_metrics
+from portal.web.tracing import TracingNotInstalled, tracing_wanted
 
 APPLICATION = "portal.cli.draining:application"
 BEHIND_PROXY_PORT = 8000  # where PORTAL_URL is https, a proxy has 443 and passes on to here
@@ -60,6 +64,7 @@ def serve(host: str | None, port: int | None, workers: int | None, reload: bool)
     with open_environment() as environment:
         settings = _listening(environment.settings, host, port, workers)
         configure_logging(settings.log_format)
+        _refuse_tracing_without_its_packages()
         listener = _bind(settings.host, settings.port)
         asyncio.run(_check(replace(environment, settings=settings)))
         hand_to_workers(environment)
@@ -105,7 +110,8 @@ def _listening(settings: Settings, host: str | None, port: int | None, workers: 
 async def _check(environment: Environment) -> None:
     try:
         sender_for(environment.settings)
-    except SmtpServerError as error:
+        sms_sender_for(environment.settings)
+    except (SmtpServerError, SmsGatewayError) as error:
         raise Failure(str(error)) from error
     async with open_database(environment) as database:
         await _refuse_powerful_role(database)
@@ -113,7 +119,14 @@ async def _check(environment: Environment) -> None:
         if environment.settings.dev:
             from portal.devtools.seeds import seed
 
-            await seed(environment.settings, database)
+            await seed(environment.settings, database, Sealer(environment.settings.secret_keys))
+
+
+def _refuse_tracing_without_its_packages() -> None:
+    try:
+        tracing_wanted(os.environ)
+    except TracingNotInstalled as error:
+        raise Failure(str(error)) from error
 
 
 async def _refuse_powerful_role(database: Database) -> None:

@@ -9,9 +9,11 @@ from portal.accounts.provisioning import AddressTaken, Malformed, provision_user
 from portal.authn import AuthnClient, User
 from portal.cli.answers import Failure, answer, as_sentence, failing_plainly, json_option, namespace_option
 from portal.cli.environment import with_database
+from portal.cli.invite import invite
+from portal.cli.second_step import reset_mfa, totp
+from portal.crypto.hashing import PASSWORDS
 from portal.db.engine import Database
 from portal.mail.address import address_problem
-from portal.methods.password.hashing import PASSWORDS
 from portal.methods.password.policy import MAX_LENGTH, check_password
 
 ACTOR = "command line"
@@ -27,6 +29,11 @@ password_option = click.option(
 @click.group()
 def users() -> None:
     """Make and look after accounts."""
+
+
+users.add_command(invite)
+users.add_command(totp)
+users.add_command(reset_mfa)
 
 
 @users.command()

@@ -34,6 +34,11 @@ class Sealer:
         self._newest = _key_id(keys[0])
         self._by_id = {_key_id(key): AESGCM(_derive(key, b"portal/sealing")) for key in keys}
 
+    @property
+    def newest(self) -> str:
+        """The id of the key that seals, as it stands in every sealed value."""
+        return self._newest
+
     def seal(self, plaintext: bytes, purpose: str) -> str:
         """Return the sealed form of `plaintext`, which opens for the same purpose only."""
         nonce = os.urandom(NONCE_BYTES)

@@ -1,28 +1,28 @@
-"""One SQLAlchemy engine and pool over asyncpg, used in two ways.
+"""The way to PostgreSQL, used in two ways.
 
-- `fetch`, `fetchrow`, `fetchval`: one SQL function call in autocommit on the pool's own asyncpg connection: one round
-  trip, no BEGIN, no COMMIT. Nearly every request needs just this.
-- `transaction`: several calls that belong together, with the tenant context set.
+- `fetch`, `fetchrow`, `fetchval`: one SQL function call in autocommit on a warm asyncpg connection: one round trip, no
+  BEGIN, no COMMIT. Nearly every request needs just this.
+- `transaction`: several calls that belong together, with the tenant context set, through SQLAlchemy. Only the first of
+  them imports it: it would be a quarter of a worker's memory and nearly half of the time that a worker takes to start.
 """
 
 import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast
 from urllib.parse import parse_qs, urlsplit
 
 import asyncpg
-from sqlalchemy import event
-from sqlalchemy.exc import DBAPIError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
-from sqlalchemy.pool import PoolProxiedConnection
+
+if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncEngine
 
 POOL_SIZE = 8  # connections per worker; more gave no more answers on the measured machines
 WAIT_FOR_CONNECTION = 5.0  # seconds; a caller is better served by 503 than by a longer wait
 CONNECT_TIMEOUT = 5.0  # seconds
 STATEMENT_TIMEOUT = 10.0  # seconds; no statement of ours comes near it
+FAREWELL_WITHIN = 2.0  # seconds for a server to say goodbye; a dead one never does
 
 # What a lost, refused or overloaded server looks like. 57P01-57P03: shut down, crashed, starting; 53300: too many.
 AWAY = (
@@ -37,7 +37,6 @@ AWAY = (
     asyncpg.InternalClientError,
     OSError,
     TimeoutError,
-    PoolTimeout,
 )
 
 
@@ -70,12 +69,13 @@ class Database:
         `url` is `postgresql://user:password@host:port/database`, or with `?host=/folder` for a unix socket.
         `statement_cache` is 0 behind a pooler that cannot keep prepared statements.
         """
-        self._engine = _make_engine(url, statement_cache, pool_size)
-        # asyncio's semaphore is first come, first served; asyncpg and SQLAlchemy pools are not under pressure.
+        self._connect = _connector(url, statement_cache)
+        # asyncio's semaphore is first come, first served; asyncpg's and SQLAlchemy's pools are not under pressure.
         self._turn = asyncio.Semaphore(pool_size)
-        # Connections of the pool that wait for the next call, the warmest last: checking one out and in again for
-        # every call costs more than the call.
-        self._idle: list[PoolProxiedConnection] = []
+        # Connections that wait for the next call, the warmest last. Who has a turn has one of these or makes one, so
+        # there are never more of them than turns.
+        self._idle: list[Any] = []
+        self._engine: AsyncEngine | None = None
 
     async def fetch(self, query: str, *args: Any) -> list[Any]:
         """Run one statement in autocommit and return its rows."""
@@ -92,6 +92,8 @@ class Database:
     @asynccontextmanager
     async def transaction(self, namespace: str) -> AsyncIterator[Querier]:
         """Open one transaction with the tenant context set; commits at the end, rolls back on an exception."""
+        if self._engine is None:
+            self._engine = _make_engine(self._connect)
         async with self._turn_taken(), self._engine.connect() as connection, connection.begin():
             await connection.exec_driver_sql("select set_config('authn.tenant_id', $1, true)", (namespace,))
             raw = await connection.get_raw_connection()
@@ -100,24 +102,25 @@ class Database:
     async def close(self) -> None:
         """Close every connection."""
         while self._idle:
-            self._idle.pop().close()
-        await self._engine.dispose()
+            try:
+                await self._idle.pop().close(timeout=FAREWELL_WITHIN)
+            except AWAY:
+                continue  # it is gone already
 
     async def _run(self, method: str, query: str, args: tuple[Any, ...]) -> Any:
         await self._take_turn()
         try:
-            borrowed = self._warm() or await self._engine.raw_connection()
-            connection = cast(Any, borrowed.driver_connection)
+            connection = self._warm() or await self._connect()
             try:
                 answer = await getattr(connection, method)(query, *args)
             except BaseException as error:
                 if isinstance(error, asyncpg.PostgresError) and not isinstance(error, AWAY):
-                    self._give_back(borrowed)  # the server refused the statement; the connection is as good as before
+                    self._give_back(connection)  # the server refused the statement; the connection is as good as before
                 else:
                     # Cut off in the middle of something: the next caller must not meet what is left of it.
-                    _drop(borrowed)
+                    connection.terminate()
                 raise
-            self._give_back(borrowed)
+            self._give_back(connection)
             return answer
         except Exception as error:
             if not _is_away(error):
@@ -130,8 +133,8 @@ class Database:
     async def _turn_taken(self) -> AsyncIterator[None]:
         await self._take_turn()
         try:
-            if borrowed := self._warm():
-                borrowed.close()  # back to the pool, which hands it out once more
+            if connection := self._warm():
+                connection.terminate()  # SQLAlchemy makes one of its own, and there shall be no more than turns
             yield
         except Exception as error:
             if not _is_away(error):
@@ -150,75 +153,50 @@ class Database:
         except TimeoutError as error:
             raise DatabaseUnavailable("no connection became free in time") from error
 
-    def _warm(self) -> PoolProxiedConnection | None:
+    def _warm(self) -> Any:
         while self._idle:
-            borrowed = self._idle.pop()
-            if not cast(Any, borrowed.driver_connection).is_closed():
-                return borrowed
-            _drop(borrowed)  # the server went away since it was used, noticed without a round trip
+            connection = self._idle.pop()
+            if not connection.is_closed():  # the server may have gone away since: noticed without a round trip
+                return connection
         return None
 
-    def _give_back(self, borrowed: PoolProxiedConnection) -> None:
-        if cast(Any, borrowed.driver_connection).is_closed():
-            _drop(borrowed)
-        else:
-            self._idle.append(borrowed)
+    def _give_back(self, connection: Any) -> None:
+        if not connection.is_closed():
+            self._idle.append(connection)
 
     def _outage(self, error: BaseException) -> DatabaseUnavailable:
         # The others were most likely lost at the same moment; new connections are made as they are needed.
         while self._idle:
-            _drop(self._idle.pop())
+            self._idle.pop().terminate()
         return DatabaseUnavailable(type(error).__name__)
 
 
 def _is_away(error: BaseException | None) -> bool:
     # SQLAlchemy wraps what asyncpg says, once or twice, and names it as the cause.
     while error is not None:
-        if isinstance(error, AWAY) or (isinstance(error, DBAPIError) and error.connection_invalidated):
+        if isinstance(error, AWAY) or getattr(error, "connection_invalidated", False):
             return True
         error = error.__cause__
     return False
 
 
-def _drop(borrowed: PoolProxiedConnection) -> None:
-    borrowed.invalidate()
-    borrowed.close()
-
-
-def _make_engine(url: str, statement_cache: int, pool_size: int) -> AsyncEngine:
-    engine = create_async_engine(
-        "postgresql+asyncpg://",
-        connect_args={
-            # asyncpg parses the URL itself (sockets, sslmode=verify-full), so that one form works everywhere.
-            "async_creator_fn": _connector(url, statement_cache),
-            "prepared_statement_cache_size": statement_cache,
-        },
-        pool_size=pool_size,
-        max_overflow=0,
-        pool_timeout=WAIT_FOR_CONNECTION,
-    )
-
-    def use_python_objects_for_jsonb(connection: Any, _record: Any) -> None:
-        connection.run_async(_set_jsonb_codec)
-
-    event.listen(engine.sync_engine, "connect", use_python_objects_for_jsonb)
-    return engine
-
-
-def _connector(url: str, statement_cache: int) -> Callable[[], Awaitable[Any]]:
+def _connector(url: str, statement_cache: int) -> Callable[..., Awaitable[Any]]:
     query = parse_qs(urlsplit(url).query)
     options: dict[str, Any] = {}
     if query.get("host", [""])[0].startswith("/"):
         options["ssl"] = False  # a unix socket
 
     async def connect(**_from_sqlalchemy: Any) -> Any:
-        return await asyncpg.connect(
+        # asyncpg parses the URL itself (sockets, sslmode=verify-full), so that one form works everywhere.
+        connection = await asyncpg.connect(
             url,
             timeout=CONNECT_TIMEOUT,
             command_timeout=STATEMENT_TIMEOUT,
             statement_cache_size=statement_cache,
             **options,
         )
+        await _set_jsonb_codec(connection)
+        return connection
 
     return connect
 
@@ -231,3 +209,21 @@ async def _set_jsonb_codec(connection: Any) -> None:
 
 def _encode_json(value: object) -> str:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def _make_engine(connect: Callable[..., Awaitable[Any]]) -> "AsyncEngine":
+    from sqlalchemy import NullPool, event
+    from sqlalchemy.ext.asyncio import create_async_engine
+
+    # Without a pool: a transaction waits for its turn like every call, and has its connection for itself alone.
+    engine = create_async_engine(
+        "postgresql+asyncpg://",
+        connect_args={"async_creator_fn": connect, "prepared_statement_cache_size": 0},
+        poolclass=NullPool,
+    )
+
+    def use_python_objects_for_jsonb(connection: Any, _record: Any) -> None:
+        connection.run_async(_set_jsonb_codec)  # SQLAlchemy has just set its own
+
+    event.listen(engine.sync_engine, "connect", use_python_objects_for_jsonb)
+    return engine

@@ -1,4 +1,4 @@
-"""The development inbox: every mail that the portal wrote, at /dev/inbox and, for programs, at /dev/inbox.json.
+"""The development inbox: every mail and text message of the portal, at /dev/inbox and, for programs, /dev/inbox.json.
 
 It reads the outbox itself, so that a mail is here as soon as the request that wrote it was answered. It hands out codes
 and links to anyone who asks: its routes exist only with PORTAL_DEV=1, which needs a loopback address.
@@ -108,9 +108,14 @@ async def _find(request: PortalRequest, mail_id: int) -> InboxMail:
 async def _read(request: PortalRequest, recipient: str | None) -> list[InboxMail]:
     portal = request.portal
     opened = _opened_before(request)
-    rows = await portal.database.fetch(
-        "select * from authn.list_outbox('mail', $1, $2, $3)", list(opened), SHOWN, request.namespace.name
-    )
+    rows = [
+        row
+        for kind in ("mail", "sms")
+        for row in await portal.database.fetch(
+            "select * from authn.list_outbox($1, $2, $3, $4)", kind, list(opened), SHOWN, request.namespace.name
+        )
+    ]
+    rows.sort(key=lambda row: row["id"], reverse=True)
     mails = []
     for row in rows:
         mail = opened.get(row["id"])

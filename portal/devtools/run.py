@@ -21,7 +21,15 @@ from typing import NoReturn
 from urllib.parse import SplitResult, urlsplit
 
 from portal.db.embedded import EmbeddedPostgres
-from portal.devtools.seeds import ACCOUNTS, DEMO_CLIENT_ID, DEMO_CLIENT_SECRET, DEMO_ORIGIN, PASSWORD
+from portal.devtools.seeds import (
+    ACCOUNTS,
+    BY_MAIL_ONLY,
+    DEMO_CLIENT_ID,
+    DEMO_CLIENT_SECRET,
+    DEMO_ORIGIN,
+    PASSWORD,
+    WITH_AN_APP,
+)
 from portal.settings import Settings, SettingsError, load_settings
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -112,8 +120,15 @@ def _refuse_taken_port(program: Program) -> None:
             )
 
 
+def _how_to_log_in(email: str) -> str:
+    if email == BY_MAIL_ONLY:
+        return "by mail, no password"
+    second = f", then the code of: portal users totp {email}" if email == WITH_AN_APP else ""
+    return f"password {PASSWORD}{second}"
+
+
 def _what_to_open(settings: Settings, demo_url: str) -> str:
-    accounts = "\n".join(f"    {email}   password {PASSWORD}" for email, _name in ACCOUNTS)
+    accounts = "\n".join(f"    {email:<18}  {_how_to_log_in(email)}" for email, _name in ACCOUNTS)
     return f"""
   Everything runs. Open the demo app and log in:
 

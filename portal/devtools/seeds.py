@@ -7,15 +7,25 @@ import os
 
 from portal.accounts.provisioning import provision_user
 from portal.authn import AuthnClient
+from portal.crypto.hashing import PASSWORDS
+from portal.crypto.sealing import Sealer
 from portal.db.engine import Database
-from portal.methods.password.hashing import PASSWORDS
+from portal.methods.totp.codes import new_secret
+from portal.methods.totp.sealed import seal_secret
 from portal.oidc.clients import RegisteredClient, create_client, delete_client, find_client
 from portal.settings import Settings
 from portal.web.logging import get_logger
 
 NAMESPACE = "default"
 PASSWORD = "correct-horse-battery"  # noqa: S105 - public on purpose, and refused outside development
-ACCOUNTS = (("alice@example.com", "Alice Example"), ("dana@example.com", "Dana Example"))
+ACCOUNTS = (
+    ("alice@example.com", "Alice Example"),
+    ("bo@example.com", "Bo Example"),
+    ("chen@example.com", "Chen Example"),
+    ("dana@example.com", "Dana Example"),
+)
+WITH_AN_APP = "bo@example.com"  # its code: `portal users totp bo@example.com`
+BY_MAIL_ONLY = "chen@example.com"  # no password; a passkey can be added then
 
 DEMO_CLIENT_ID = "demo-app"
 DEMO_CLIENT_SECRET = "demo-app-secret-for-development-only"  # noqa: S105 - likewise
@@ -26,7 +36,7 @@ ACTOR = {"actor_id": "development seeds"}
 log = get_logger("portal.devtools")
 
 
-async def seed(settings: Settings, database: Database) -> None:
+async def seed(settings: Settings, database: Database, sealer: Sealer) -> None:
     """Make the accounts and the demo app where they are missing; what exists stays as it is.
 
     Raises:
@@ -37,17 +47,19 @@ async def seed(settings: Settings, database: Database) -> None:
     accounts = AuthnClient(database, NAMESPACE)
     for email, name in ACCOUNTS:
         if await accounts.get_user_by_email(email) is None:
-            made = await PASSWORDS.hash(PASSWORD)
+            made = None if email == BY_MAIL_ONLY else await PASSWORDS.hash(PASSWORD)
             await provision_user(database, NAMESPACE, email, password_hash=made, name=name, verified=True, actor=ACTOR)
+            if email == WITH_AN_APP and (user := await accounts.get_user_by_email(email)):
+                await accounts.add_mfa(user.user_id, "totp", seal_secret(sealer, new_secret()), "Bo's phone")
             log.info("account_seeded", email=email)
     await _seed_demo_app(database, os.environ.get("DEMO_URL", DEMO_ORIGIN).rstrip("/"))
 
 
 async def _seed_demo_app(database: Database, origin: str) -> None:
-    """Register the demo app at `origin`, anew where it has moved to another port or could not refresh yet."""
+    """Register the demo app at `origin`, anew where it has moved to another port or was not told of log-outs yet."""
     known = await find_client(database, NAMESPACE, DEMO_CLIENT_ID)
     outdated = known is not None and (
-        f"{origin}/callback" not in known.redirect_uris or "refresh_token" not in known.grant_types
+        f"{origin}/callback" not in known.redirect_uris or known.backchannel_logout_uri is None
     )
     if outdated:
         await delete_client(database, NAMESPACE, DEMO_CLIENT_ID, ACTOR)
@@ -63,6 +75,7 @@ async def _seed_demo_app(database: Database, origin: str) -> None:
             post_logout_redirect_uris=[f"{origin}/"],
             # A third-party app on purpose: the consent page is part of what there is to see.
             first_party=False,
+            backchannel_logout_uri=f"{origin}/backchannel-logout",
             initiate_login_uri=f"{origin}/login",
             grant_types=["authorization_code", "refresh_token"],
             actor=ACTOR,

@@ -54,10 +54,10 @@ async def drop_audit_partitions(owner_url: str | None, keep_audit_months: int = 
         return ()
     owner = Database(owner_url, statement_cache=0, pool_size=1)
     try:
-        async with owner.transaction("default") as transaction:
-            await transaction.fetchval("select set_config('lock_timeout', $1, true)", WAIT_FOR_LOG)
-            query = "select name from authn.drop_audit_partitions($1) name"
-            return tuple(row["name"] for row in await transaction.fetch(query, keep_audit_months))
+        # Of the session, which is this one connection and ends below.
+        await owner.fetchval("select set_config('lock_timeout', $1, false)", WAIT_FOR_LOG)
+        query = "select name from authn.drop_audit_partitions($1) name"
+        return tuple(row["name"] for row in await owner.fetch(query, keep_audit_months))
     finally:
         await owner.close()
 

@@ -17,8 +17,8 @@ def app_start(client_id: str | None) -> str | None:
 class Factor:
     """One proven factor of a flow.
 
-    `multi` is one that counts for two, such as a passkey that verified its user; `second` one of a method that may stand
-    second.
+    `multi` is one that counts for two, such as a passkey that verified its user; `second` one of a method that may
+    stand second.
     """
 
     method: str
@@ -48,6 +48,7 @@ class LoginFlow:
     factors: tuple[Factor, ...]
     remembered: bool
     proven_elsewhere: bool
+    has_password: bool  # a password waits in it for the account that a sign-up will make
     created_at: datetime
     verification_id: str | None
     code_sent_at: datetime | None

@@ -51,6 +51,7 @@ def draft_proof(
         "minutes": _minutes(CODE_VALID_FOR),
         "link_minutes": _minutes(link_valid_for),
         "hours": _minutes(link_valid_for) // 60,
+        "signup_open": request.namespace.policy.signup == "open",
     }
     return {
         "flow_id": flow.id if flow else None,

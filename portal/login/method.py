@@ -11,8 +11,10 @@ from litestar import Router
 from litestar.handlers import BaseRouteHandler
 
 from portal.errors import Forbidden
+from portal.login.code_channel import CodeChannel
 from portal.login.flow import Factor, LoginFlow
 from portal.login.links import LinkKind
+from portal.settings import Settings
 from portal.web.locale import mark
 from portal.web.request import PortalRequest
 
@@ -41,11 +43,15 @@ class Method:
     page and whose `_card.html` on the security page. `amr` are the values that tokens carry (RFC 8176).
     With `quiet` its option is a row among the other ways (templates/ui/ways.html), else a form of its own.
     `card` returns the values that its card needs for the person who is logged in; None where it has no card.
-    `links` are the kinds of mailed links that it sends.
-    `authenticator` is the type of what it enrols in authn.mfa_secrets. With `identifier_option` its `_identifier.html` is on
-    the very first page, before anybody has said who they are. `challenge` returns the values of its `_challenge.html`, the
-    form of the second step, which a method that may stand second has. `after_login` may name an own path to visit before the
-    login leads back; that page then leads on to `return_to`.
+    `links` are the kinds of mailed links that it sends, `codes` what it has behind /login/code. `available` says
+    whether the settings let it work at all; None where it always does.
+    `identity` is the kind of identity whose proof is the whole login: email, phone. `needs_password` says that it is
+    nothing for an account without one.
+    `authenticator` is the type of what it enrols in authn.mfa_secrets. With `identifier_option` its `_identifier.html`
+    is on the very first page, before anybody has said who they are. `challenge` returns the values of its
+    `_challenge.html`, the form of the second step, which a method that may stand second has. `after_login` may name an
+    own path to visit before the login leads back; that page then leads on to `return_to`. `sign_up_page` is the own
+    path that makes its first authenticator, for people who choose it instead of a password in its `_sign_up.html`.
     """
 
     id: str
@@ -54,13 +60,23 @@ class Method:
     may_be_first: bool = False
     may_be_second: bool = False
     quiet: bool = False
+    identity: str | None = None
+    needs_password: bool = False
     authenticator: str | None = None
     identifier_option: bool = False
     challenge: Callable[[PortalRequest, LoginFlow], Awaitable[dict[str, Any]]] | None = None
+    sign_up_page: str | None = None
     after_login: Callable[[PortalRequest, "Finished"], Awaitable[str | None]] | None = None
     card: Callable[[PortalRequest], Awaitable[dict[str, Any]]] | None = None
     links: tuple[LinkKind, ...] = ()
+    codes: CodeChannel | None = None
+    available: Callable[[Settings], bool] | None = None
     settings: tuple[str, ...] = field(default=())
+
+    @property
+    def way_in(self) -> str | None:
+        """What of an account it needs, as authn.list_ways_in names it; None for a method that always works."""
+        return "password" if self.needs_password else self.identity or self.authenticator
 
     @property
     def option_template(self) -> str:
@@ -76,6 +92,16 @@ class Method:
     def challenge_template(self) -> str:
         """The template of its form as the second step."""
         return f"methods/{self.id}/_challenge.html"
+
+    @property
+    def sign_up_template(self) -> str:
+        """The template of its row on the sign-up page."""
+        return f"methods/{self.id}/_sign_up.html"
+
+    @property
+    def way_template(self) -> str:
+        """The template of its row among the other ways of the second step."""
+        return f"methods/{self.id}/_way.html"
 
     @property
     def card_template(self) -> str:

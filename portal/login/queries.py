@@ -1,5 +1,6 @@
 """The SQL functions of login flows, one call each."""
 
+from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -36,8 +37,11 @@ async def get_login_flow(
     except ValueError:
         return None
     row = await database.fetchrow("select * from authn.get_login_flow($1, $2, $3)", key, browser_digest, namespace)
-    if row is None:
-        return None
+    return login_flow(row) if row else None
+
+
+def login_flow(row: Any) -> LoginFlow:
+    """Read what `get_login_flow` returned, as a row or as the jsonb of one."""
     return LoginFlow(
         id=str(row["id"]),
         own=row["own"],
@@ -50,12 +54,16 @@ async def get_login_flow(
         app_name=row["app_name"],
         email=row["email"],
         user_id=str(row["user_id"]) if row["user_id"] else None,
-        factors=tuple(Factor(item["method"], tuple(item["amr"]), item.get("multi", False), item.get("second", False)) for item in row["factors"]),
+        factors=tuple(
+            Factor(item["method"], tuple(item["amr"]), item.get("multi", False), item.get("second", False))
+            for item in row["factors"]
+        ),
         remembered=row["remembered"],
         proven_elsewhere=row["proven_elsewhere"],
-        created_at=row["created_at"],
+        has_password=row["has_password"],
+        created_at=_time(row["created_at"]),
         verification_id=str(row["verification_id"]) if row["verification_id"] else None,
-        code_sent_at=row["code_sent_at"],
+        code_sent_at=_time(row["code_sent_at"]),
         code_attempts=row["code_attempts"],
         code_expired=row["code_expired"],
         code_used=row["code_used"],
@@ -63,6 +71,11 @@ async def get_login_flow(
         approved=row["approved"],
         recovered=row["recovered"],
     )
+
+
+def _time(value: Any) -> Any:
+    # jsonb knows no times: they are texts in it.
+    return datetime.fromisoformat(value) if isinstance(value, str) else value
 
 
 async def set_flow_identifier(
@@ -79,6 +92,17 @@ async def set_flow_identifier(
 async def complete_login(database: Querier, login: dict[str, Any], actor: dict[str, Any], namespace: str) -> Completed:
     """Record a factor and, with a session in `login`, end the flow with it."""
     return completed(await database.fetchrow("select * from authn.complete_login($1, $2, $3)", login, actor, namespace))
+
+
+async def list_authenticator_types(database: Querier, user_id: str, namespace: str) -> frozenset[str]:
+    """Return of which types a user has authenticators."""
+    rows = await database.fetch("select distinct mfa_type from authn.list_mfa($1, $2)", UUID(user_id), namespace)
+    return frozenset(row["mfa_type"] for row in rows)
+
+
+async def list_ways_in(database: Querier, user_id: str, namespace: str) -> frozenset[str]:
+    """Return what a user has to log in with: password, kinds of proven identities, types of authenticators."""
+    return frozenset(await database.fetchval("select authn.list_ways_in($1, $2)", UUID(user_id), namespace))
 
 
 def completed(row: Any) -> Completed:

@@ -8,7 +8,8 @@ from litestar.response import Redirect
 from portal.login.address import read_address
 from portal.login.flow import LoginFlow
 from portal.login.method import methods_on
-from portal.login.queries import set_flow_identifier
+from portal.login.queries import list_ways_in, set_flow_identifier
+from portal.login.second_step import show_second_step
 from portal.login.service import find_flow, flow_page_gone, new_flow, start_flow
 from portal.sessions.cookie import clear_session_cookie
 from portal.sessions.queries import end_session
@@ -41,7 +42,9 @@ async def login_page(request: PortalRequest) -> Response[Any]:
     if flow is None and own_path(request.query_params.get("return_to")):
         return await start_flow(request, return_to=request.query_params["return_to"])
     change = "change" in request.query_params
-    return login_step(request, flow, email=flow.email if flow else None, identify=change)
+    if flow and flow.factors and not change:
+        return await show_second_step(request, flow, way=request.query_params.get("way"))
+    return await login_step(request, flow, email=flow.email if flow else None, identify=change)
 
 
 @post("/login", opt={"session": "optional"}, status_code=303)
@@ -55,9 +58,20 @@ async def submit_identifier(request: PortalRequest) -> Response[Any]:
     typed = form.text("email")
     email = read_address(typed)
     if email is None:
-        return login_step(request, flow, email=typed, identify=True, errors={"email": ADDRESS_INVALID}, status=422)
+        invalid = {"email": ADDRESS_INVALID}
+        return await login_step(request, flow, email=typed, identify=True, errors=invalid, status=422)
     if flow is None:
         flow_id = await new_flow(request, email=email)
+    elif flow.factors:
+        # "Not you?" after a first factor: somebody else's proof must not count here, the way back to the app must.
+        flow_id = await new_flow(
+            request,
+            email=email,
+            return_to=flow.return_to,
+            client_id=flow.client_id,
+            app_name=flow.app_name,
+            reauthenticate=flow.reauthenticate,
+        )
     elif not await set_flow_identifier(
         request.portal.database, flow.id, request.ensure_browser(), email, request.namespace.name
     ):
@@ -93,7 +107,7 @@ async def logout(request: PortalRequest) -> Response[Any]:
     return response
 
 
-def login_step(
+async def login_step(
     request: PortalRequest,
     flow: LoginFlow | None,
     *,
@@ -102,9 +116,12 @@ def login_step(
     errors: dict[str, str] | None = None,
     form_error: str | None = None,
     status: int = 200,
+    **more: Any,
 ) -> Response[Any]:
-    """Render the login page at the step that `email` says: the identifier, or the methods."""
+    """Render the login page at the step that `email` says: the identifier, or the methods. `more` is for options."""
     gettext = request.portal.templates.gettext(request.language)
+    methods = [method for method in methods_on(request) if method.may_be_first]
+    identifier_options = tuple(method.identifier_template for method in methods if method.identifier_option)
     if not email and status == 200 and request.current_session is None:
         return prepared_page(
             request,
@@ -115,11 +132,12 @@ def login_step(
             email="",
             errors=(),
             form_error=None,
+            identifier_options=identifier_options,
         )
-    second = bool(flow and flow.factors)
-    methods = [
-        method for method in methods_on(request) if (method.may_be_second if second else method.may_be_first)
-    ]
+    if request.current_session and flow and flow.reauthenticate and email == request.current_session.email:
+        # Of somebody who is logged in the page may know what the account has; a way that cannot work is no offer.
+        ways = await list_ways_in(request.portal.database, request.current_session.user_id, request.namespace.name)
+        methods = [method for method in methods if method.way_in is None or method.way_in in ways]
     return page(
         request,
         "login/identifier.html" if identify or not email else "login/methods.html",
@@ -129,11 +147,12 @@ def login_step(
         app_name=flow.app_name if flow else None,
         email=email or "",
         methods=methods,
-        second=second,
+        identifier_options=identifier_options,
         remembered=bool(flow and flow.remembered),
         reauthenticate=bool(flow and flow.reauthenticate),
         errors={name: gettext(text) for name, text in (errors or {}).items()},
         form_error=gettext(form_error) if form_error else None,
+        **more,
     )
 
 

@@ -86,11 +86,14 @@ class ProvenFactor:
 
     factor: Factor
     user_id: str
-    email: str
+    email: str | None
     enrolled: Enrolled
     attempt_id: int | None = None
     facts: dict[str, Any] = field(default_factory=dict)
 
+
+# Where a login goes on that has no session yet: see authn.complete_login.
+NEXT_PAGES = {"pending": "/login", "terms": "/login/terms"}
 
 Complete = Callable[[Querier, dict[str, Any], dict[str, Any], str], Awaitable[Completed]]
 
@@ -102,22 +105,46 @@ async def complete_factor(
     *,
     remembered: bool,
     complete: Complete = complete_login,
+    used: Callable[[], Awaitable[Response[Any]]] | None = None,
 ) -> Response[Any]:
     """Record a proven factor and answer with the next step: another factor, or the session and the way back.
 
     `flow` is None for a form that was posted without an earlier page. `complete` is for a method whose proof is used up
-    in the same commit: it calls an SQL function of its own that ends in `authn.complete_login`.
+    in the same commit: it calls an SQL function of its own that ends in `authn.complete_login`; `used` answers where
+    that finds the proof used up already.
     """
     factor = replace(proven.factor, second=_may_be_second(request, proven.factor.method))
-    factors = (*(flow.factors if flow else ()), factor)
-    step = next_step(proven.email, factors, proven.enrolled)
+    return await _complete(request, flow, proven, (factor,), remembered=remembered, complete=complete, used=used)
+
+
+async def complete_step(request: PortalRequest, flow: LoginFlow) -> Response[Any]:
+    """Go on with a login after a step that proves nothing, such as accepting the terms."""
+    if not flow.factors or not flow.user_id:
+        return await flow_page_gone(request, flow)
+    proven = ProvenFactor(flow.factors[-1], flow.user_id, flow.email or "", Enrolled())
+    return await _complete(request, flow, proven, (), remembered=flow.remembered, complete=complete_login)
+
+
+async def _complete(
+    request: PortalRequest,
+    flow: LoginFlow | None,
+    proven: ProvenFactor,
+    new_factors: tuple[Factor, ...],
+    *,
+    remembered: bool,
+    complete: Complete,
+    used: Callable[[], Awaitable[Response[Any]]] | None = None,
+) -> Response[Any]:
+    factors = (*(flow.factors if flow else ()), *new_factors)
+    required = request.namespace.policy.second_factor == "required"
+    step = next_step(proven.email, factors, proven.enrolled, second_factor_required=required)
     login: dict[str, Any] = {
         "flow_id": flow.id if flow else None,
         "browser_digest": request.ensure_browser(),
         "user_id": proven.user_id,
         "email": proven.email,
         "attempt_id": proven.attempt_id,
-        "factors": [asdict(factor)],
+        "factors": [asdict(factor) for factor in new_factors],
         "remembered": remembered,
         "expires_in": int(LOGIN_FLOW_VALID_FOR.total_seconds()),
         **proven.facts,
@@ -131,8 +158,10 @@ async def complete_factor(
     if done.outcome == "session":
         on = await _visit_first(request, factors, proven, done)
         return continue_logged_in(request, token, on or done.return_to, remembered=remembered)
-    if done.outcome == "pending":
-        return Redirect(f"/login?flow={done.flow_id}", status_code=303)
+    if done.outcome in NEXT_PAGES:
+        return Redirect(f"{NEXT_PAGES[done.outcome]}?flow={done.flow_id}", status_code=303)
+    if done.outcome == "used" and used:
+        return await used()
     # Read again: another tab, or the first of two presses, may have finished it meanwhile.
     return await flow_page_gone(request, await find_flow(request, flow.id) if flow else None)
 

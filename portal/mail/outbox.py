@@ -31,8 +31,10 @@ class OutboxState:
     last_error: str | None
 
 
-async def deliver_due_mail(database: Querier, sealer: Sealer, sender: Sender) -> int:
-    """Send one batch of due mails.
+async def deliver_due_mail(
+    database: Querier, sealer: Sealer, sender: Sender, *, text_messages: Sender | None = None
+) -> int:
+    """Send one batch of due mails, and of text messages where there is a sender for them.
 
     A mail is sent at least once: a process that dies between the server's answer and the report sends it again, with
     the same Message-ID.
@@ -43,11 +45,14 @@ async def deliver_due_mail(database: Querier, sealer: Sealer, sender: Sender) ->
     Raises:
         portal.db.engine.DatabaseUnavailable: what was taken comes back when its lease ends.
     """
-    if not sender.ready:
+    senders = {kind: each for kind, each in (("mail", sender), ("sms", text_messages)) if each and each.ready}
+    if not senders:
         return 0
-    taken = await database.fetch("select * from authn.take_outbox($1, $2)", BATCH_SIZE, LEASE)
+    taken = await database.fetch("select * from authn.take_outbox($1, $2, $3)", BATCH_SIZE, LEASE, list(senders))
     # One that fails must not end the others: cut off between the server's answer and the report, they would go twice.
-    outcomes = await asyncio.gather(*(_deliver(database, sealer, sender, row) for row in taken), return_exceptions=True)
+    outcomes = await asyncio.gather(
+        *(_deliver(database, sealer, senders[row["kind"]], row) for row in taken), return_exceptions=True
+    )
     for outcome in outcomes:
         if isinstance(outcome, BaseException):
             raise outcome

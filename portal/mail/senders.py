@@ -6,14 +6,15 @@ SMTP: RFC 5321; submission with TLS: RFC 8314. https://www.rfc-editor.org/rfc/rf
 import asyncio
 import ssl
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 from urllib.parse import parse_qsl, unquote, urlsplit
-
-import aiosmtplib
 
 from portal.mail.address import ascii_address
 from portal.mail.message import Mail, as_mime
 from portal.settings import LOOPBACK_NAMES, Settings
+
+if TYPE_CHECKING:
+    import aiosmtplib
 
 COMMAND_TIMEOUT = 10.0  # seconds for one answer of the server
 DELIVERY_TIMEOUT = 30.0  # seconds for a whole mail: a server that drips one byte a second ends here
@@ -89,6 +90,8 @@ class SmtpSender:
 
     async def send(self, mail: Mail) -> Delivery:
         """Send over a connection of its own: a server that broke one leaves the others alone."""
+        import aiosmtplib  # here: a portal that sends no mail of its own never loads it
+
         try:
             message = as_mime(mail, self.mail_from)
         except ValueError as error:  # a recipient or sender that is no address: no later try would mend it
@@ -183,7 +186,7 @@ def parse_smtp_url(url: str) -> SmtpServer:
     )
 
 
-def _recipient_refused(error: aiosmtplib.SMTPRecipientsRefused) -> Delivery:
+def _recipient_refused(error: "aiosmtplib.SMTPRecipientsRefused") -> Delivery:
     # RFC 3463 3.2: 5.1.x says that the mailbox is not there. Any other 5yz may be our own relay's configuration (a
     # plain 550 is what "relaying denied" looks like), and a day of mail must not be thrown away for that.
     if not error.recipients:

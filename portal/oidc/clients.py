@@ -5,7 +5,7 @@ Services for the command line and the pages (`create_client` …) and the record
 
 import hmac
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal, cast, get_args
 from urllib.parse import urlsplit
 
@@ -14,6 +14,7 @@ from authlib.oauth2.rfc6749 import ClientMixin
 from portal.crypto.tokens import new_token, token_digest
 from portal.db.engine import Querier
 from portal.oidc import queries
+from portal.oidc.client_keys import jwks_problem
 from portal.oidc.redirect_uris import (
     ApplicationType,
     guess_application_type,
@@ -22,9 +23,14 @@ from portal.oidc.redirect_uris import (
     web_address_problem,
 )
 from portal.oidc.scopes import OFFLINE_ACCESS, SCOPES, join_scopes, split_scope
+from portal.oidc.signing_keys import ALGORITHM, ALGORITHMS
+from portal.oidc.subjects import SubjectType, pairwise_key, pairwise_subject, sector_of
 
-AuthMethod = Literal["none", "client_secret_basic", "client_secret_post"]
+AuthMethod = Literal["none", "client_secret_basic", "client_secret_post", "private_key_jwt"]
 AUTH_METHODS: tuple[str, ...] = get_args(AuthMethod)
+PUBLIC_METHOD: AuthMethod = "none"
+KEY_METHOD: AuthMethod = "private_key_jwt"
+SECRET_METHODS = frozenset({"client_secret_basic", "client_secret_post"})
 GRANT_TYPES = ("authorization_code", "refresh_token")
 # RFC 7591 section 2. An app that refreshes says so: a long-lived token that nobody uses is only there to be stolen.
 DEFAULT_GRANT_TYPES = ("authorization_code",)
@@ -54,11 +60,16 @@ class Client(ClientMixin):
     first_party: bool
     require_pkce: bool
     popup: bool
+    publisher: str | None = None
+    jwks: Mapping[str, Any] | None = None  # for private_key_jwt
+    userinfo_signed_response_alg: str | None = None
+    id_token_signed_response_alg: str = ALGORITHM
+    pairwise_key: str | None = None
 
     @property
     def public(self) -> bool:
         """Whether it can keep no secret (a single-page or native app)."""
-        return self.secret_hash is None
+        return self.token_endpoint_auth_method == PUBLIC_METHOD
 
     @property
     def home(self) -> str | None:
@@ -67,6 +78,10 @@ class Client(ClientMixin):
             return self.initiate_login_uri
         parts = urlsplit(self.redirect_uris[0])
         return f"{parts.scheme}://{parts.netloc}/"
+
+    def subject_of(self, user_id: str) -> str:
+        """Return the name by which the app knows a person: `sub` in everything that it gets."""
+        return user_id if self.pairwise_key is None else pairwise_subject(self.pairwise_key, user_id)
 
     def get_client_id(self) -> str:
         """Return the client_id."""
@@ -134,6 +149,11 @@ def client_from_row(row: Mapping[str, Any]) -> Client:
         first_party=row["first_party"],
         require_pkce=row["require_pkce"],
         popup=row["popup"],
+        publisher=row["publisher"],
+        jwks=row["jwks"],
+        userinfo_signed_response_alg=row["userinfo_signed_response_alg"],
+        id_token_signed_response_alg=row["id_token_signed_response_alg"],
+        pairwise_key=row["pairwise_key"],
     )
 
 
@@ -155,20 +175,26 @@ async def create_client(
     application_type: ApplicationType | None = None,
     require_pkce: bool = True,
     popup: bool = False,
+    publisher: str | None = None,
+    jwks: Mapping[str, Any] | None = None,
+    userinfo_signed_response_alg: str | None = None,
+    id_token_signed_response_alg: str = ALGORITHM,
+    subject_type: SubjectType = "public",
     client_id: str | None = None,
     client_secret: str | None = None,
     actor: Mapping[str, str] = COMMAND_LINE,
 ) -> RegisteredClient | InvalidRegistration:
     """Register an app.
 
-    Parameters left out follow from the others: the authentication method from `public`, the application type from the
-    redirect URIs; client_id and client_secret are random. A client_secret of one's own (seeds, configuration as code)
-    needs 32 characters.
+    Parameters left out follow from the others: the authentication method from `public` and `jwks`, the application type
+    from the redirect URIs; client_id and client_secret are random. A client_secret of one's own (seeds, configuration
+    as code) needs 32 characters.
     """
-    method = token_endpoint_auth_method or ("none" if public else "client_secret_basic")
+    usual = "none" if public else "client_secret_basic" if jwks is None else "private_key_jwt"
+    method = token_endpoint_auth_method or usual
     public = method == "none"
     kind = application_type or guess_application_type(redirect_uris, public=public)
-    secret = None if public else client_secret or new_token().raw
+    secret = client_secret or new_token().raw if method in SECRET_METHODS else None
     draft = Client(
         client_id=client_id or new_token().raw[:24],
         name=" ".join(name.split()),
@@ -185,10 +211,22 @@ async def create_client(
         first_party=first_party,
         require_pkce=require_pkce,
         popup=popup,
+        publisher=" ".join(publisher.split()) if publisher else None,
+        jwks=jwks,
+        userinfo_signed_response_alg=userinfo_signed_response_alg,
+        id_token_signed_response_alg=id_token_signed_response_alg,
     )
     problems = tuple(_problems(draft, secret))
     if problems:
         return InvalidRegistration(problems)
+    if subject_type == "pairwise":
+        sector = sector_of(draft.redirect_uris, draft.client_id)
+        if sector is None:
+            return InvalidRegistration(
+                ("Pairwise names need redirect URIs on one host: it is what they are made for.",)
+            )
+        salt = await queries.settle_pairwise_salt(querier, namespace, new_token().raw)
+        draft = replace(draft, pairwise_key=pairwise_key(salt, sector))
     await queries.create_client(querier, namespace, asdict(draft), actor)
     return RegisteredClient(draft, secret)
 
@@ -234,6 +272,8 @@ def _identity_problems(client: Client, secret: str | None) -> list[str]:
         found.append(f"An app needs a name of 1 to {CLIENT_NAME_MAX_LENGTH} printable characters.")
     if client.token_endpoint_auth_method not in AUTH_METHODS:
         found.append(f"The authentication method must be one of {', '.join(AUTH_METHODS)}.")
+    if client.id_token_signed_response_alg not in ALGORITHMS:
+        found.append(f"ID tokens can be signed with {', '.join(ALGORITHMS)}.")
     if secret is not None and len(secret) < OWN_SECRET_MIN_LENGTH:
         found.append(f"A client secret of your own needs {OWN_SECRET_MIN_LENGTH} random characters or more.")
     return found
@@ -256,6 +296,7 @@ def _address_problems(client: Client) -> list[str]:
 
 def _kind_problems(client: Client) -> list[str]:
     found: list[str] = []
+    found += _key_problems(client)
     if client.application_type == "native" and not client.public:
         found.append("A native app can keep no secret: register it as public.")
     if client.public and not client.require_pkce:
@@ -264,4 +305,18 @@ def _kind_problems(client: Client) -> list[str]:
     found += [f"There is no grant {grant!r} yet." for grant in client.grant_types if grant not in GRANT_TYPES]
     if "authorization_code" not in client.grant_types:
         found.append("An app needs the grant authorization_code: no other one logs people in yet.")
+    return found
+
+
+def _key_problems(client: Client) -> list[str]:
+    found: list[str] = []
+    if (client.token_endpoint_auth_method == KEY_METHOD) != (client.jwks is not None):
+        found.append("The method private_key_jwt needs the public keys of the app, and no other method takes any.")
+    problem = jwks_problem(client.jwks) if client.jwks is not None else None
+    if problem:
+        found.append(problem)
+    if client.userinfo_signed_response_alg not in (None, *ALGORITHMS):
+        found.append(f"Userinfo can be signed with {', '.join(ALGORITHMS)} only.")
+    if client.publisher and (len(client.publisher) > CLIENT_NAME_MAX_LENGTH or not client.publisher.isprintable()):
+        found.append(f"A publisher has {CLIENT_NAME_MAX_LENGTH} printable characters at most.")
     return found

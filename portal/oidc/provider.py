@@ -6,6 +6,7 @@ from typing import cast
 from portal.crypto.sealing import Sealer
 from portal.db.engine import Querier
 from portal.oidc.clients import Client, find_client
+from portal.oidc.queries import is_app_origin
 from portal.oidc.signing_keys import SigningKeys
 from portal.web.request import PortalRequest
 
@@ -21,6 +22,7 @@ class Provider:
         self.sealer = sealer
         self.signing_keys = SigningKeys(querier, sealer)
         self._clients: dict[tuple[str, str], tuple[float, Client | None]] = {}
+        self._origins: dict[tuple[str, str], tuple[float, bool]] = {}
 
     async def find_client(self, namespace: str, client_id: str) -> Client | None:
         """Return an app, from memory where it was asked for within the last second."""
@@ -33,6 +35,18 @@ class Provider:
         client = await find_client(self.querier, namespace, client_id)
         self._clients[key] = (time.monotonic(), client)
         return client
+
+    async def is_app_origin(self, namespace: str, origin: str) -> bool:
+        """Tell whether a public app lives on this origin, from memory as for apps."""
+        key = (namespace, origin)
+        known = self._origins.get(key)
+        if known and time.monotonic() - known[0] < CLIENT_CACHE_FOR:
+            return known[1]
+        if len(self._origins) >= CLIENT_CACHE_SIZE:
+            self._origins.clear()
+        answer = await is_app_origin(self.querier, namespace, origin)
+        self._origins[key] = (time.monotonic(), answer)
+        return answer
 
 
 def provider_of(request: PortalRequest) -> Provider:

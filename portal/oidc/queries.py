@@ -7,9 +7,11 @@ from typing import Any, Literal
 from uuid import UUID
 
 from portal.db.engine import Querier
+from portal.oidc.subjects import pairwise_subject
 
 Actor = Mapping[str, str]
 RequestState = Literal["open", "expired", "other_browser"]
+KeyState = Literal["next", "signing", "retired"]
 Refusal = Literal["consent_denied", "authorization_refused", "client_authentication_failed"]
 
 
@@ -39,6 +41,7 @@ class NewCode:
     code_challenge: str | None
     auth_time: datetime
     amr: Sequence[str]
+    requested_claims: Mapping[str, Sequence[str]]  # id_token and userinfo: claims asked for by name
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +57,7 @@ class TakenCode:
     code_challenge: str | None
     auth_time: datetime
     amr: tuple[str, ...]
+    requested_claims: Mapping[str, Sequence[str]]
     claims: Mapping[str, Any]
 
 
@@ -73,6 +77,14 @@ class LiveAccessToken:
     session_id: str
     scopes: tuple[str, ...]
     claims: Mapping[str, Any]
+    requested_claims: Mapping[str, Sequence[str]]
+    signed_response_alg: str | None  # how its app wants userinfo signed
+    pairwise_key: str | None  # of its app, where that knows people by names of its own
+
+    @property
+    def subject(self) -> str:
+        """The name by which the app knows the person."""
+        return self.user_id if self.pairwise_key is None else pairwise_subject(self.pairwise_key, self.user_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +95,10 @@ class SigningKeyRow:
     algorithm: str
     public_jwk: Mapping[str, Any]
     sealed_private_key: str
-    retired: bool
+    state: KeyState = "signing"
+    age: timedelta = timedelta()
+    signs_from: datetime | None = None
+    retired_for: timedelta | None = None  # negative while that lies ahead
 
 
 async def load_authorization(
@@ -143,7 +158,7 @@ async def issue_authorization_code(
     """Store a code; False where the session has ended since it was looked up."""
     return bool(
         await querier.fetchval(
-            "select authn.issue_authorization_code($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
+            "select authn.issue_authorization_code($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
             code.digest,
             code.client_id,
             UUID(code.user_id),
@@ -154,6 +169,7 @@ async def issue_authorization_code(
             code.code_challenge,
             code.auth_time,
             list(code.amr),
+            dict(code.requested_claims),
             valid_for,
             dict(actor),
             namespace,
@@ -180,6 +196,7 @@ async def take_authorization_code(
         code_challenge=row["code_challenge"],
         auth_time=row["auth_time"],
         amr=tuple(row["amr"]),
+        requested_claims=row["requested_claims"],
         claims=row["claims"],
     )
 
@@ -195,6 +212,9 @@ async def find_access_token(querier: Querier, namespace: str, token_digest: str)
         session_id=str(row["session_id"]),
         scopes=tuple(row["scopes"]),
         claims=row["claims"],
+        requested_claims=row["requested_claims"],
+        signed_response_alg=row["signed_response_alg"],
+        pairwise_key=row["pairwise_key"],
     )
 
 
@@ -266,6 +286,27 @@ async def delete_client(querier: Querier, namespace: str, client_id: str, actor:
     return bool(await querier.fetchval("select authn.delete_client($1, $2, $3)", client_id, dict(actor), namespace))
 
 
+async def take_client_assertion(
+    querier: Querier, namespace: str, *, client_id: str, jti_digest: str, expires_at: datetime
+) -> bool:
+    """Use a client's assertion up; False for one that was used before."""
+    return bool(
+        await querier.fetchval(
+            "select authn.take_client_assertion($1, $2, $3, $4)", client_id, jti_digest, expires_at, namespace
+        )
+    )
+
+
+async def is_app_origin(querier: Querier, namespace: str, origin: str) -> bool:
+    """Tell whether a public app has a redirect URI on this origin."""
+    return bool(await querier.fetchval("select authn.is_app_origin($1, $2)", origin, namespace))
+
+
+async def settle_pairwise_salt(querier: Querier, namespace: str, salt: str) -> str:
+    """Return the namespace's salt for pairwise names: this one where it had none."""
+    return str(await querier.fetchval("select authn.settle_pairwise_salt($1, $2)", salt, namespace))
+
+
 async def list_signing_keys(querier: Querier, namespace: str) -> list[SigningKeyRow]:
     """Return the namespace's signing keys, newest first."""
     return [
@@ -274,7 +315,10 @@ async def list_signing_keys(querier: Querier, namespace: str) -> list[SigningKey
             algorithm=row["algorithm"],
             public_jwk=row["public_jwk"],
             sealed_private_key=row["sealed_private_key"],
-            retired=row["retired_at"] is not None,
+            state=row["state"],
+            age=row["age"],
+            signs_from=row["signs_from"],
+            retired_for=row["retired_for"],
         )
         for row in await querier.fetch("select * from authn.list_signing_keys($1)", namespace)
     ]
@@ -290,6 +334,35 @@ async def add_first_signing_key(querier: Querier, namespace: str, key: SigningKe
         key.sealed_private_key,
         namespace,
     )
+
+
+async def rotate_signing_key(
+    querier: Querier,
+    namespace: str,
+    key: SigningKeyRow,
+    signs_after: timedelta,
+    older_than: timedelta | None,
+    actor: Actor,
+) -> bool:
+    """Publish the successor of a key; False where another process was first, or it is not time yet."""
+    return bool(
+        await querier.fetchval(
+            "select authn.rotate_signing_key($1, $2, $3, $4, $5, $6, $7, $8)",
+            key.kid,
+            key.algorithm,
+            dict(key.public_jwk),
+            key.sealed_private_key,
+            signs_after,
+            older_than,
+            dict(actor),
+            namespace,
+        )
+    )
+
+
+async def drop_retired_signing_keys(querier: Querier, namespace: str, retired_for: timedelta) -> int:
+    """Delete keys that have not signed for so long; return how many."""
+    return int(await querier.fetchval("select authn.drop_retired_signing_keys($1, $2)", retired_for, namespace))
 
 
 def _uuid(value: str | None) -> UUID | None:

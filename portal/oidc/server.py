@@ -12,12 +12,12 @@ from typing import Any
 from authlib.oauth2 import AuthorizationServer, OAuth2Error, OAuth2Request
 from authlib.oauth2.rfc6749 import UnsupportedGrantTypeError
 from authlib.oauth2.rfc6749.requests import BasicOAuth2Payload
-from sqlalchemy.util import await_only, greenlet_spawn
 
-from portal.oidc.authorize.response import back_to_app
+from portal.oidc.authorize.response import answer_to_app
 from portal.oidc.clients import Client
 from portal.oidc.parameters import Parameters
 from portal.oidc.provider import Provider
+from portal.oidc.synchronous import run_synchronous, wait_for
 from portal.oidc.token.bearer import new_bearer_token
 from portal.oidc.token.client_authentication import authenticate_client
 from portal.oidc.token.grants.authorization_code import AuthorizationCodeGrant
@@ -30,7 +30,7 @@ from portal.web.request import CurrentSession
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What the protocol answers: a redirect (`location`) or a document (`body`)."""
+    """What the protocol answers: a document, or with a `location` what the app is to get there."""
 
     status: int
     body: Mapping[str, Any]
@@ -38,7 +38,7 @@ class Answer:
 
     @property
     def location(self) -> str | None:
-        """The address of a redirect, None for a document."""
+        """The redirect URI that the answer goes to, None for a document."""
         return self.headers.get("Location")
 
 
@@ -89,7 +89,7 @@ class ProviderServer(AuthorizationServer):
             grant = self.get_authorization_grant(request)
             return self.create_authorization_response(request, grant_user=session, grant=grant)
 
-        answer: Answer = await greenlet_spawn(authorization_response)
+        answer: Answer = await run_synchronous(authorization_response)
         return answer
 
     async def give_tokens(self, parameters: Parameters, headers: Mapping[str, str]) -> Answer:
@@ -99,7 +99,7 @@ class ProviderServer(AuthorizationServer):
         def token_response() -> Any:
             return self.create_token_response(request)
 
-        answer: Answer = await greenlet_spawn(token_response)
+        answer: Answer = await run_synchronous(token_response)
         return answer
 
     async def answer_about_token(self, endpoint: str, parameters: Parameters, headers: Mapping[str, str]) -> Answer:
@@ -110,12 +110,12 @@ class ProviderServer(AuthorizationServer):
             respond: Any = self.create_endpoint_response
             return respond(endpoint, request)
 
-        answer: Answer = await greenlet_spawn(endpoint_response)
+        answer: Answer = await run_synchronous(endpoint_response)
         return answer
 
     def run(self, awaitable: Any) -> Any:
         """Wait for the database inside a hook."""
-        return await_only(awaitable)
+        return wait_for(awaitable)
 
     def query_client(self, client_id: str) -> Client | None:  # type: ignore[override]
         """Authlib hook: look an app up."""
@@ -145,8 +145,8 @@ class ProviderServer(AuthorizationServer):
         """Authlib hook: its own error redirects lack `iss` and rewrite the registered URI's query."""
         described = {"error": str(error.error), "error_description": _describe(error)}
         if error.redirect_uri:
-            location = back_to_app(self.issuer, error.redirect_uri, request.payload.state, **described)
-            return Answer(303, {}, {"Location": location})
+            answer = answer_to_app(self.issuer, request.payload.state, **described)
+            return Answer(303, answer, {"Location": error.redirect_uri})
         status, _, headers = error()
         return Answer(status, described, {name: value for name, value in headers if name == "WWW-Authenticate"})
 

@@ -6,12 +6,15 @@ Errors are those of RFC 6750 section 3, https://www.rfc-editor.org/rfc/rfc6750#s
 from dataclasses import dataclass
 from typing import Any
 
+from joserfc import jwt
 from litestar import Response, get, post
 
 from portal.crypto.tokens import token_digest
+from portal.oidc.cross_origin import readable_by_apps
 from portal.oidc.errors import json_error
 from portal.oidc.id_token import person_claims
 from portal.oidc.parameters import PARAMETERS_MAX_BYTES, Malformed, is_form, read_parameters
+from portal.oidc.provider import provider_of
 from portal.oidc.queries import find_access_token
 from portal.web.request import PortalRequest
 
@@ -31,14 +34,15 @@ class BearerProblem:
 @get("/oauth2/userinfo", opt={"cross_origin": True})
 async def userinfo(request: PortalRequest) -> Response[Any]:
     """Tell an app about the person whose access token it holds."""
-    return await _answer(request, b"")
+    return await readable_by_apps(request, await _answer(request, b""))
 
 
 @post("/oauth2/userinfo", opt={"cross_origin": True}, status_code=200, request_max_body_size=PARAMETERS_MAX_BYTES)
 async def userinfo_by_post(request: PortalRequest) -> Response[Any]:
     """The same by POST, with the token in the header or in the form (RFC 6750 section 2.2)."""
     body = await request.body()
-    return await _answer(request, body if is_form(request.headers.get("content-type")) else b"")
+    form = body if is_form(request.headers.get("content-type")) else b""
+    return await readable_by_apps(request, await _answer(request, form))
 
 
 async def _answer(request: PortalRequest, body: bytes) -> Response[Any]:
@@ -50,8 +54,19 @@ async def _answer(request: PortalRequest, body: bytes) -> Response[Any]:
         return _refuse(BearerProblem(401, "invalid_token", "The access token is unknown, expired or revoked."))
     if "openid" not in live.scopes:
         return _refuse(BearerProblem(403, "insufficient_scope", "The access token lacks the scope openid."))
-    claims = {**person_claims(live.claims, live.scopes), "sub": live.user_id}
+    claims = {**person_claims(live.claims, live.scopes, live.requested_claims.get("userinfo", ())), "sub": live.subject}
+    if live.signed_response_alg is not None:
+        return await _signed(request, claims, live.client_id, live.signed_response_alg)
     return Response(claims, media_type="application/json", headers={"cache-control": "no-store"})
+
+
+async def _signed(request: PortalRequest, claims: dict[str, Any], client_id: str, algorithm: str) -> Response[Any]:
+    namespace = request.namespace
+    key = await provider_of(request).signing_keys.current(namespace.name, algorithm)
+    # Core section 5.3.2: "SHOULD contain the Claims iss (issuer) and aud (audience) as members."
+    signed = {**claims, "iss": namespace.origin, "aud": client_id}
+    token = jwt.encode({"alg": algorithm, "kid": key.thumbprint()}, signed, key, [algorithm])
+    return Response(token, media_type="application/jwt", headers={"cache-control": "no-store"})
 
 
 def _presented_token(headers: list[str], body: bytes) -> str | BearerProblem:

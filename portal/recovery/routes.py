@@ -19,6 +19,7 @@ from portal.login.flow import LoginFlow
 from portal.login.mailed_proof import read_code, typed_code
 from portal.login.routes import ADDRESS_INVALID
 from portal.login.service import find_flow, flow_page_gone
+from portal.methods.password.method import METHOD as PASSWORD
 from portal.methods.password.new_password import hash_new_password, new_password_problem
 from portal.recovery import queries, service
 from portal.web.flash import flash
@@ -216,6 +217,7 @@ def _password(
 
 ROUTER = Router(
     path="/",
+    opt={"method": PASSWORD.id},  # without passwords there is nothing to recover
     route_handlers=[
         recover_page,
         submit_address,

@@ -8,8 +8,10 @@ from litestar.response import Redirect
 from portal.crypto.tokens import token_digest
 from portal.login.finish import continue_logged_in
 from portal.login.links import Link, LinkKind
+from portal.login.service import find_flow
 from portal.sessions.devices import describe_device
 from portal.signup import service
+from portal.signup.admission import signup_closed
 from portal.web.request import PortalRequest
 from portal.web.templates import page
 
@@ -34,13 +36,19 @@ async def show_link(request: PortalRequest, token: str, link: Link) -> Response[
 
 async def use_link(request: PortalRequest, token: str, link: Link) -> Response[Any] | None:
     """Make the account, or lead to the login."""
-    proven, session_token = await service.use_link(request, token_digest(token), link)
+    flow = (
+        await find_flow(request, link.flow_id) if link.own_browser else None
+    )  # before it ends, and with it what waits in it
+    proven, session_token = await service.use_link(request, token_digest(token), link, flow)
     if proven.outcome == "session":
-        return continue_logged_in(request, session_token, proven.return_to, remembered=False)
+        first = service.first_page(request, flow, proven.return_to)
+        return continue_logged_in(request, session_token, first, remembered=False)
     if proven.outcome == "choose_password":
         return Redirect(f"/signup/password?flow={proven.flow_id}", status_code=303)
     if proven.outcome == "login":
         return Redirect(f"/login?flow={proven.flow_id}", status_code=303)
+    if proven.outcome == "refused":
+        return signup_closed(request, None)
     if proven.outcome == "taken":
         return Redirect("/login", status_code=303)  # somebody proved the address between two mails
     return None

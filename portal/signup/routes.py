@@ -17,12 +17,15 @@ from portal.login.code_page import (
 from portal.login.finish import continue_logged_in
 from portal.login.flow import LoginFlow
 from portal.login.mailed_proof import read_code
+from portal.login.method import methods_on
 from portal.login.routes import ADDRESS_INVALID
 from portal.login.service import find_flow, flow_page_gone
+from portal.login.terms import TERMS_MISSING, accept_terms
 from portal.methods.password.new_password import hash_new_password, new_password_problem
 from portal.signup import service
+from portal.signup.admission import PASSWORDS_OFF, domain_problem, signup_closed, takes_passwords
 from portal.web.flash import flash
-from portal.web.forms import read_form
+from portal.web.forms import Form, read_form
 from portal.web.locale import mark
 from portal.web.request import PortalRequest
 from portal.web.return_to import own_path
@@ -50,6 +53,8 @@ async def signup_page(request: PortalRequest) -> Response[Any]:
         return await flow_page_gone(request, flow)
     if request.current_session and not (flow and flow.reauthenticate):
         return Redirect(own_path(flow.return_to if flow else None) or "/account", status_code=303)
+    if request.namespace.policy.signup == "closed":
+        return signup_closed(request, flow)
     return _signup(request, flow, email=flow.email or "" if flow else "")
 
 
@@ -61,20 +66,21 @@ async def submit_signup(request: PortalRequest) -> Response[Any]:
     flow = await find_flow(request, flow_id)
     if flow_id and (flow is None or not flow.usable or flow.user_id):
         return await flow_page_gone(request, flow)
+    if request.namespace.policy.signup == "closed":
+        return signup_closed(request, flow)
     typed, name, password = form.text("email"), form.text("name"), form.secret("new_password")
     email = read_address(typed)
-    errors: dict[str, str] = {}
-    if email is None:
-        errors["email"] = ADDRESS_INVALID
-    if len(name) > MAX_NAME_LENGTH:
-        errors["name"] = NAME_TOO_LONG
-    problem = new_password_problem(request, password, email, name)
-    if problem:
-        errors["new_password"] = problem
+    takes_password = takes_passwords(request) and not service.chooses_another_way(request, form.text("instead"))
+    errors = _problems(request, form, email, takes_password=takes_password)
     if errors or email is None:
         return _signup(request, flow, email=typed, name=name, errors=errors, status=422)
     begun = await service.begin(
-        request, flow, email, name=name or None, password_hash=await hash_new_password(password)
+        request,
+        flow,
+        email,
+        name=name or None,
+        password_hash=await hash_new_password(password) if takes_password else None,
+        terms_version=request.namespace.policy.terms_version,
     )
     if begun.outcome == "throttled":
         response = _signup(request, flow, email=typed, name=name, form_error=THROTTLED, status=429)
@@ -112,7 +118,10 @@ async def submit_code(request: PortalRequest) -> Response[Any]:
         return _verify(request, flow, errors={"code": CODE_MALFORMED}, status=422)
     proven, token = await service.use_code(request, flow, code)
     if proven.outcome == "session":
-        return continue_logged_in(request, token, proven.return_to, remembered=flow.remembered)
+        first = service.first_page(request, flow, proven.return_to)
+        return continue_logged_in(request, token, first, remembered=flow.remembered)
+    if proven.outcome == "refused":
+        return signup_closed(request, flow)
     if proven.outcome == "taken":
         return _verify(request, flow, form_error=TAKEN, status=409)
     return answer_refused_code(request, STEP, flow, proven.outcome, proven.tries_left, change=False, typed=flow.email)
@@ -125,10 +134,13 @@ async def resend_code(request: PortalRequest) -> Response[Any]:
     flow = await find_flow(request, form.text("flow"))
     if flow is None or not flow.usable or not flow.email or flow.user_id:
         return await flow_page_gone(request, flow)
+    if request.namespace.policy.signup == "closed":
+        return signup_closed(request, flow)
     corrects = bool(form.text("email"))
     email = read_address(form.text("email")) if corrects else flow.email
-    if email is None:
-        errors = {"email": ADDRESS_INVALID}
+    problem = domain_problem(request, email) if email else ADDRESS_INVALID
+    if email is None or problem:
+        errors = {"email": problem or ADDRESS_INVALID}
         return _verify(request, flow, change=True, typed=form.text("email"), errors=errors, status=422)
     begun = await service.begin(request, flow, email, resend=not corrects or email == flow.email)
     if begun.outcome in ("too_soon", "throttled"):
@@ -164,9 +176,14 @@ async def submit_password(request: PortalRequest) -> Response[Any]:
     if flow is None or not flow.usable or not flow.user_id:
         return await flow_page_gone(request, flow)
     password = form.secret("new_password")
+    errors = _terms_problem(request, form)
     problem = new_password_problem(request, password, flow.email)
     if problem:
-        return _choose_password(request, flow, errors={"new_password": problem}, status=422)
+        errors["new_password"] = problem
+    if errors:
+        return _choose_password(request, flow, errors=errors, status=422)
+    if form.checked("terms"):
+        await accept_terms(request, flow.id)
     proven, token = await service.finish(request, flow, await hash_new_password(password))
     if proven.outcome == "gone":
         return await flow_page_gone(request, flow)
@@ -193,8 +210,33 @@ def _signup(
         email=email,
         name=name,
         min_length=request.namespace.policy.password_min_length,
+        takes_passwords=takes_passwords(request),
+        sign_up_options=[method.sign_up_template for method in methods_on(request) if method.sign_up_page],
         **messages(request, errors, form_error),
     )
+
+
+def _problems(request: PortalRequest, form: Form, email: str | None, *, takes_password: bool) -> dict[str, str]:
+    """Return what is wrong with a sign-up, by field, before translation."""
+    errors = _terms_problem(request, form)
+    name, password = form.text("name"), form.secret("new_password")
+    problem = domain_problem(request, email) if email else ADDRESS_INVALID
+    if problem:
+        errors["email"] = problem
+    if len(name) > MAX_NAME_LENGTH:
+        errors["name"] = NAME_TOO_LONG
+    if takes_password:
+        problem = new_password_problem(request, password, email, name)
+    else:
+        problem = PASSWORDS_OFF if password and not takes_passwords(request) else None
+    if problem:
+        errors["new_password"] = problem
+    return errors
+
+
+def _terms_problem(request: PortalRequest, form: Form) -> dict[str, str]:
+    missing = request.namespace.policy.terms_version is not None and not form.checked("terms")
+    return {"terms": TERMS_MISSING} if missing else {}
 
 
 def _verify(

@@ -1,15 +1,20 @@
 """Sign-up: note the wish, and turn a code or link into an account with a session."""
 
 from datetime import timedelta
+from urllib.parse import urlencode
 
 from portal.crypto.tokens import IssuedToken
-from portal.login.finish import draft_session
+from portal.login.finish import AFTER_LOGIN, draft_session
 from portal.login.flow import LoginFlow
 from portal.login.links import Link
-from portal.login.mailed_proof import Begun, draft_proof, typed_code
+from portal.login.mailed_proof import Begun, draft_proof, sealed_mail, typed_code
+from portal.login.method import methods_on
+from portal.methods.email_code.service import FACTOR
 from portal.methods.password.method import METHOD as PASSWORD
 from portal.signup import queries
+from portal.signup.admission import takes_passwords
 from portal.web.request import PortalRequest
+from portal.web.return_to import own_path
 
 LINK_VALID_FOR = timedelta(hours=24)
 
@@ -21,6 +26,7 @@ async def begin(
     *,
     name: str | None = None,
     password_hash: str | None = None,
+    terms_version: str | None = None,
     resend: bool = False,
 ) -> Begun:
     """Note the sign-up and send its mail. Without a flow one is started for this browser."""
@@ -33,13 +39,30 @@ async def begin(
         link_valid_for=LINK_VALID_FOR,
         resend=resend,
     )
-    wish |= {"name": name, "password_hash": password_hash}
+    # Composed every time, whatever the policy says at this moment: the database decides which mail is sent.
+    refused = sealed_mail(request, "signup_refused", email, app_name=flow.app_name if flow else None)
+    wish |= {"name": name, "password_hash": password_hash, "mail_refused": refused, "terms_version": terms_version}
     return await queries.begin_signup(request.portal.database, wish, request.context.as_actor(), request.namespace.name)
+
+
+def chooses_another_way(request: PortalRequest, method_id: str) -> bool:
+    """Return whether a sign-up asks for another way to log in than a password, and the namespace has it."""
+    return any(method.sign_up_page for method in methods_on(request) if method.id == method_id)
+
+
+def first_page(request: PortalRequest, flow: LoginFlow | None, return_to: str | None) -> str | None:
+    """Return where a new account goes first: to make what it chose instead of a password, then back to the app."""
+    if flow is None or flow.has_password or not takes_passwords(request):
+        return return_to
+    pages = [method.sign_up_page for method in methods_on(request) if method.sign_up_page]
+    if not pages:
+        return return_to
+    return f"{pages[0]}?{urlencode({'return_to': own_path(return_to) or AFTER_LOGIN})}"
 
 
 async def use_code(request: PortalRequest, flow: LoginFlow, code: str) -> tuple[queries.Proven, IssuedToken]:
     """Check a code; the try is counted."""
-    token, session = draft_session(request, PASSWORD.amr, remembered=flow.remembered)
+    token, session = draft_session(request, _amr(flow.has_password), remembered=flow.remembered)
     verification_id, digest = typed_code(request, flow, code)
     proven = await queries.use_signup_code(
         request.portal.database,
@@ -54,15 +77,17 @@ async def use_code(request: PortalRequest, flow: LoginFlow, code: str) -> tuple[
     return proven, token
 
 
-async def use_link(request: PortalRequest, link_digest: str, link: Link) -> tuple[queries.Proven, IssuedToken]:
-    """Act on a mailed link. A browser that did not ask for it is led to the app's own beginning in the end."""
-    token, session = draft_session(request, PASSWORD.amr, remembered=False)
+async def use_link(
+    request: PortalRequest, link_digest: str, link: Link, flow: LoginFlow | None
+) -> tuple[queries.Proven, IssuedToken]:
+    """Act on a mailed link; `flow` is the one that asked, in its own browser. Another is led to the app's beginning."""
+    token, session = draft_session(request, _amr(bool(flow and flow.has_password)), remembered=False)
     proven = await queries.use_signup_link(
         request.portal.database,
         link_digest,
         request.ensure_browser(),
         session,
-        link.elsewhere(),
+        {**link.elsewhere(), "passwordless": not takes_passwords(request)},
         request.context.as_actor(),
         request.namespace.name,
     )
@@ -82,3 +107,8 @@ async def finish(request: PortalRequest, flow: LoginFlow, password_hash: str) ->
         request.namespace.name,
     )
     return proven, token
+
+
+def _amr(has_password: bool) -> tuple[str, ...]:
+    """Say what a sign-up proved: the mailbox; and the password, which was chosen for this account a moment ago."""
+    return PASSWORD.amr if has_password else FACTOR.amr

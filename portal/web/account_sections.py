@@ -9,6 +9,7 @@ SECTIONS = (
     ("/account", mark("Profile"), "user"),
     ("/account/security", mark("Security"), "shield"),
     ("/account/devices", mark("Devices"), "device-laptop"),
+    ("/account/apps", mark("Apps"), "app"),
 )
 
 

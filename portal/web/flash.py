@@ -24,9 +24,21 @@ SENTENCES: dict[str, Flash] = {
     "session_ended": Flash("success", mark("That session has ended.")),
     "session_gone": Flash("info", mark("That session had already ended.")),
     "other_sessions_ended": Flash("success", mark("All other sessions have ended.")),
+    "app_disconnected": Flash("success", mark("That app is disconnected and has been logged out.")),
+    "app_gone": Flash("info", mark("That app was not connected any more.")),
     "code_sent": Flash("success", mark("We sent a new mail. Only the newest code works.")),
+    "sms_sent": Flash("success", mark("We sent a new message. Only the newest code works.")),
     "password_changed": Flash("success", mark("Your password is changed. Everywhere else you are logged out.")),
     "password_set": Flash("success", mark("Your account has a password now. Everywhere else you are logged out.")),
+    "authenticator_app_added": Flash(
+        "success", mark("Your authenticator app is set up. Now get recovery codes, in case you lose it.")
+    ),
+    "authenticator_app_removed": Flash("success", mark("That app is removed. Everywhere else you are logged out.")),
+    "authenticator_renamed": Flash("success", mark("The new name is saved.")),
+    "passkey_added": Flash("success", mark("Your passkey is ready. Next time it logs you in.")),
+    "passkey_removed": Flash("success", mark("That passkey is removed. Everywhere else you are logged out.")),
+    "second_step_on": Flash("success", mark("Your password now asks for a second step.")),
+    "second_step_off": Flash("success", mark("Your password no longer asks for a second step.")),
     "profile_saved": Flash("success", mark("Your profile is saved.")),
 }
 

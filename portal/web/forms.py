@@ -31,6 +31,10 @@ class Form:
         """Return whether a checkbox was ticked."""
         return name in self._fields
 
+    def has(self, name: str) -> bool:
+        """Return whether a field was sent, be it empty."""
+        return name in self._fields
+
     def all(self, name: str) -> list[str]:
         """Return every value of a field that may repeat."""
         return self._fields.get(name, [])

@@ -20,6 +20,7 @@ from portal.web.error_pages import last_resort
 from portal.web.locale import choose_language
 from portal.web.logging import bind_request, get_logger
 from portal.web.metrics import metrics
+from portal.web.popup import OPENER_KEPT, keeps_opener
 from portal.web.request import Namespace, RequestContext
 from portal.web.security_headers import with_security_headers
 
@@ -72,6 +73,8 @@ class Gate:
                 headers = [(bytes(name), bytes(value)) for name, value in message["headers"]]
                 headers += [(b"set-cookie", cookie) for cookie in facts.get("cookies", {}).values()]
                 headers.append((b"x-request-id", facts["context"].request_id.encode()))
+                if keeps_opener(scope):
+                    headers.append(OPENER_KEPT)
                 if self._ending:
                     headers.append((b"connection", b"close"))
                 message["headers"] = with_security_headers(headers, secure=facts["namespace"].secure)
@@ -91,18 +94,20 @@ class Gate:
             log.exception("unhandled_fault", error=error)
             await last_resort(500, "Something went wrong on our side. Please try again.")(scope, receive, answer)
         finally:
-            seconds = time.perf_counter() - started
-            route = str(scope.get("path_template") or "-")
-            metrics().request(route, method, status, seconds)
-            log.info(
-                "request",
-                request_id=facts["context"].request_id,
-                namespace=facts["namespace"].name,
-                method=method,
-                route=route,
-                status=status,
-                ms=round(seconds * 1000, 1),
-            )
+            self._finish(scope, facts, method, status, time.perf_counter() - started)
+
+    def _finish(self, scope: HTTPScope, facts: dict[str, Any], method: str, status: int, seconds: float) -> None:
+        route = str(scope.get("path_template") or "-")
+        metrics().request(route, method, status, seconds)
+        log.info(
+            "request",
+            request_id=facts["context"].request_id,
+            namespace=facts["namespace"].name,
+            method=method,
+            route=route,
+            status=status,
+            ms=round(seconds * 1000, 1),
+        )
 
     def _prepare(self, scope: HTTPScope) -> dict[str, Any]:
         headers = scope["headers"]

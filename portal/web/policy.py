@@ -41,11 +41,13 @@ class Policy:
         return self.methods is None or method_id in self.methods
 
     def permits_domain(self, email: str) -> bool:
-        """Return whether an address may sign up as far as its domain goes; as authn._domain_permitted, which decides."""
+        """Return whether an address may sign up as far as its domain goes; authn._domain_permitted decides."""
         domain = email.rpartition("@")[2]
         if self.signup_domains is not None and domain not in self.signup_domains:
             return False
-        return not any(domain == refused or domain.endswith(f".{refused}") for refused in self.signup_refused_domains or ())
+        return not any(
+            domain == refused or domain.endswith(f".{refused}") for refused in self.signup_refused_domains or ()
+        )
 
 
 def read_policy(stored: Mapping[str, Any]) -> Policy:
@@ -57,7 +59,7 @@ def read_policy(stored: Mapping[str, Any]) -> Policy:
     hints = typing.get_type_hints(Policy)
     unknown = set(stored) - {field.name for field in fields(Policy)}
     if unknown:
-        raise PolicyError(f"{sorted(unknown)[0]} is no part of a policy")
+        raise PolicyError(f"{min(unknown)} is no part of a policy")
     return Policy(**{key: _typed(key, value, hints[key]) for key, value in stored.items()})
 
 

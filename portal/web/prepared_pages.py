@@ -14,8 +14,9 @@ from litestar import Response
 
 from portal.web.cookies import read_cookie
 from portal.web.flash import FLASH_COOKIE
+from portal.web.html_response import HtmlResponse
 from portal.web.request import PortalRequest
-from portal.web.templates import HTML, compress, page, page_headers, page_text
+from portal.web.templates import compress, page, page_headers, page_text
 
 MAX_PREPARED = 512  # pages: namespaces, languages and apps multiply; the least recently used goes first
 SLOT_VALUE = re.compile(r"[A-Za-z0-9_-]*\Z")
@@ -59,9 +60,9 @@ def prepared_page(
     if gzipped:
         headers["content-encoding"] = "gzip"
     if gzipped and prepared.whole is not None:
-        return Response(prepared.whole, media_type=HTML, headers=headers)
+        return HtmlResponse(prepared.whole, headers=headers)
     content = _join(prepared, filled)
-    return Response(compress(content) if gzipped else content, media_type=HTML, headers=headers)
+    return HtmlResponse(compress(content) if gzipped else content, headers=headers)
 
 
 def _join(prepared: _Prepared, filled: dict[str, str]) -> bytes:

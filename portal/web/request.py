@@ -3,7 +3,7 @@
 What belongs to one request lives in the ASGI scope's state, so that the gate, guards and handlers see the same values.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal, cast
 
@@ -40,7 +40,7 @@ class Namespace:
     privacy_url: str | None = None
     mail_sender_name: str | None = None
     home_url: str | None = None
-    policy: Policy = Policy()
+    policy: Policy = field(default_factory=Policy)
 
     @property
     def secure(self) -> bool:

@@ -13,15 +13,18 @@ from litestar import Response
 
 from portal.resources import TEMPLATES
 from portal.web.flash import take_flashes
+from portal.web.html_response import HtmlResponse
 from portal.web.locale import direction, translations
 from portal.web.request import PortalRequest
 from portal.web.security_headers import CSP_FORM_MAY_LEAVE
 from portal.web.static import FILES
 
-HTML = "text/html"
 MIN_SIZE_TO_COMPRESS = 900  # bytes
 COMPRESSION_LEVEL = 1  # nearly all of the gain at half of the time of 5
-GZIP_FORMAT = 31  # zlib's wbits for the gzip container, whose header then has no time in it
+# zlib's wbits: the gzip container, whose header then has no time in it, and a window of 4 KB. With memLevel 5 it takes
+# 32 KB of memory to compress a page instead of 256, and two thirds of the time, for one byte in a hundred.
+GZIP_FORMAT = 16 + 12
+MEMORY_LEVEL = 5
 
 
 class _Environment(Environment):
@@ -81,7 +84,7 @@ def page(
     if len(content) >= MIN_SIZE_TO_COMPRESS and "gzip" in request.headers.get("accept-encoding", ""):
         content = compress(content)
         headers["content-encoding"] = "gzip"
-    return Response(content, status_code=status, media_type=HTML, headers=headers)
+    return HtmlResponse(content, status_code=status, headers=headers)
 
 
 def page_text(request: PortalRequest, template: str, status: int, values: Mapping[str, Any]) -> str:
@@ -108,7 +111,8 @@ def page_headers(*, form_may_leave: bool) -> dict[str, str]:
 
 def compress(content: bytes) -> bytes:
     """Return the gzip form of an answer."""
-    return zlib.compress(content, COMPRESSION_LEVEL, wbits=GZIP_FORMAT)
+    compressor = zlib.compressobj(COMPRESSION_LEVEL, zlib.DEFLATED, GZIP_FORMAT, MEMORY_LEVEL)
+    return compressor.compress(content) + compressor.flush()
 
 
 def theme_url(accent: str | None, color_scheme: str) -> str | None:

@@ -83,8 +83,8 @@ def test_no_template_outside_of_its_folder_includes_a_methods_own(method: str) -
 def test_the_rule_would_see_a_method_that_is_named() -> None:
     """The positive control."""
     for line in (
-        "from portal.methods.password import hashing",
-        "import portal.methods.password.hashing",
+        "from portal.methods.password import policy",
+        "import portal.methods.password.policy",
         "from portal.methods import password",
         "page(request, 'methods/password/_option.html')",
     ):

@@ -1,8 +1,13 @@
 """`portal users` from outside."""
 
+import time
+
 import pytest
 
-from tests.cli.conftest import Portal
+from portal.crypto.sealing import Sealer
+from portal.methods.totp.codes import STEP, code_at
+from portal.methods.totp.sealed import seal_secret
+from tests.cli.conftest import SECRET_KEY, Portal
 from tests.support.database import TestDatabase, fetch
 
 PASSWORD = "plain unusual words 77"
@@ -102,3 +107,29 @@ def test_accounts_of_two_namespaces_are_apart(portal: Portal) -> None:
     assert portal.run("users", "create", "bo@example.com", "--namespace", "globex").status == 0
     assert portal.run("users", "delete", "bo@example.com").status == 1
     assert portal.run("users", "delete", "bo@example.com", "--namespace", "acme").status == 0
+
+
+def test_a_lost_second_step_is_taken_off_and_leaves_an_event(portal: Portal, database: TestDatabase) -> None:
+    portal.run("users", "create", "bo@example.com", "--verified")
+    [user] = fetch(database.superuser_url, "select id from authn.users")
+    for mfa_type in ("totp", "recovery_codes"):
+        fetch(database.superuser_url, "select authn.add_mfa($1, $2, 'sealed')", user["id"], mfa_type)
+    reset = portal.run("users", "reset-mfa", "bo@example.com", "--json")
+    assert reset.json == {"removed": 2}
+    assert fetch(database.superuser_url, "select id from authn.mfa_secrets") == []
+    events = fetch(database.superuser_url, "select actor_id from authn.audit_events where event_type = 'mfa_reset'")
+    assert [event["actor_id"] for event in events] == ["command line"]
+    assert portal.run("users", "reset-mfa", "nobody@example.com").status == 1
+
+
+def test_the_code_of_an_app_is_printed_for_who_has_the_key(portal: Portal, database: TestDatabase) -> None:
+    portal.run("users", "create", "bo@example.com", "--verified")
+    assert portal.run("users", "totp", "bo@example.com").err == "bo@example.com has no authenticator app.\n"
+    [user] = fetch(database.superuser_url, "select id from authn.users")
+    sealed = seal_secret(Sealer((SECRET_KEY.encode(),)), b"12345678901234567890")
+    fetch(database.superuser_url, "select authn.add_mfa($1, 'totp', $2)", user["id"], sealed)
+    before = int(time.time()) // STEP
+    shown = portal.run("users", "totp", "bo@example.com", "--json").json["code"]
+    assert shown in {code_at(b"12345678901234567890", step) for step in (before, before + 1)}
+    events = fetch(database.superuser_url, "select 1 from authn.audit_events where event_type = 'totp_code_shown'")
+    assert len(events) >= 1

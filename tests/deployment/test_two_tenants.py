@@ -13,8 +13,8 @@ import asyncpg
 import httpx
 import pytest
 
+from portal.crypto.hashing import PASSWORDS
 from portal.db.engine import Database
-from portal.methods.password.hashing import PASSWORDS
 from tests.support.database import STATEMENT_CACHE, TestDatabase, execute
 from tests.support.server import PortalServer, an_address, serving
 

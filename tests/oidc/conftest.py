@@ -8,7 +8,7 @@ import pytest
 from joserfc.jwk import RSAKey
 
 from portal.app import create_app
-from portal.methods.password.hashing import PASSWORDS
+from portal.crypto.hashing import PASSWORDS
 from portal.oidc.queries import SigningKeyRow, add_first_signing_key
 from portal.oidc.signing_keys import KEY_BITS, seal_key
 from portal.settings import load_settings

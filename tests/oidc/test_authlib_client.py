@@ -13,8 +13,8 @@ from authlib.integrations.base_client import OAuthError
 from authlib.integrations.httpx_client import AsyncOAuth2Client
 
 from portal.app import create_app
+from portal.crypto.hashing import PASSWORDS
 from portal.db.engine import Database
-from portal.methods.password.hashing import PASSWORDS
 from portal.oidc.clients import RegisteredClient, create_client
 from portal.settings import load_settings
 from tests.oidc.people_and_apps import CALLBACK, PASSWORD, SECRET_KEY

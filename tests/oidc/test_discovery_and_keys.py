@@ -36,7 +36,7 @@ async def test_the_metadata_promises_no_more_than_there_is(world: World) -> None
     metadata = (await world.http.get("/.well-known/openid-configuration")).json()
     assert metadata["response_types_supported"] == ["code"]
     assert metadata["code_challenge_methods_supported"] == ["S256"]
-    assert metadata["id_token_signing_alg_values_supported"] == ["RS256"]
+    assert metadata["id_token_signing_alg_values_supported"] == ["RS256", "ES256", "EdDSA"]
     assert metadata["authorization_response_iss_parameter_supported"] is True
     assert metadata["request_uri_parameter_supported"] is False
     assert metadata["request_parameter_supported"] is False
@@ -94,11 +94,11 @@ async def test_the_first_key_is_made_before_an_app_asks(database: TestDatabase) 
         sealer=SEALER,
         templates=None,  # type: ignore[arg-type]
     )
-    (job,) = provider_jobs(portal)
+    job = provider_jobs(portal)[0]
     assert await list_signing_keys(empty, "default") == []
     assert await job.run() is False
     (key,) = await list_signing_keys(empty, "default")
-    assert not key.retired
+    assert key.state == "signing"
     await empty.close()
 
 

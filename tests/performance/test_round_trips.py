@@ -7,6 +7,7 @@ import pytest
 
 from benchmarks.counting_proxy import Counts
 from tests.performance.conftest import CountedWire, log_in
+from tests.support.server import SEEDED_PASSWORD
 
 NOTHING = Counts(statements=0, round_trips=0, open_transactions=0)
 ONE_CALL = Counts(statements=1, round_trips=1, open_transactions=0)
@@ -47,6 +48,22 @@ async def test_a_login_is_two_calls_and_no_transaction_stays_open(wire: CountedW
             assert await log_in(browser) == 303
 
     assert await wire.proxy.count(work) == TWO_CALLS
+
+
+async def test_a_login_from_a_page_with_a_flow_is_two_calls_too(wire: CountedWire) -> None:
+    form = {"email": "alice@example.com", "password": SEEDED_PASSWORD}
+    async with wire.stranger() as browser:
+
+        async def open_the_page() -> None:
+            browser.cookies.clear()
+            response = await browser.get("/login", params={"return_to": "/account/devices"})
+            form["flow"] = parse_qs(urlsplit(response.headers["location"]).query)["flow"][0]
+
+        async def work() -> None:
+            response = await browser.post("/login/password", data=form)
+            assert response.headers["location"] == "/account/devices"
+
+        assert await wire.proxy.count(work, before=open_the_page) == TWO_CALLS
 
 
 @pytest.mark.parametrize("email", ["alice@example.com", "nobody@example.com"])

@@ -9,8 +9,8 @@ import httpx
 import pytest
 
 from portal.accounts.provisioning import Provisioned, provision_user
+from portal.crypto.hashing import PASSWORDS
 from portal.db.engine import Database
-from portal.methods.password.hashing import PASSWORDS
 from tests.support.database import run_now
 from tests.support.person import PASSWORD
 from tests.support.server import an_address

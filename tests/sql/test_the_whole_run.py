@@ -7,6 +7,8 @@ import pytest
 from tests.support.database import TestDatabase, fetch, run_now
 from tests.support.whole_run import ask, called, logged_secrets
 
+pytestmark = pytest.mark.usefixtures("seen_by_the_other_processes")
+
 TOLD_WITHIN = 15.0  # seconds; an idle connection tells its counts after ten
 
 

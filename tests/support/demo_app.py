@@ -62,6 +62,7 @@ def register(portal: PortalServer, url: str) -> dict[str, str]:
             redirect_uris=[f"{url}/callback"],
             post_logout_redirect_uris=[f"{url}/"],
             first_party=False,
+            backchannel_logout_uri=f"{url}/backchannel-logout",
             initiate_login_uri=f"{url}/login",
             grant_types=["authorization_code", "refresh_token"],
         )

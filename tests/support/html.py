@@ -42,7 +42,7 @@ class HtmlPage(HTMLParser):
         self.forms: list[HtmlForm] = []
         self.links: list[tuple[str, str]] = []  # text, address
         self.texts: list[str] = []  # every visible piece of text
-        self.other_language: list[str] = []  # those that are marked as being in another language than the page
+        self.other_language: list[str] = []  # marked as being in another language than the page, or in none
         self.scripts: list[str] = []  # text between script tags
         self.heading = ""
         self._open: list[str] = []
@@ -75,7 +75,11 @@ class HtmlPage(HTMLParser):
             self._open.append(tag)
             if self._hidden_at is None and ("hidden" in attributes or tag in UNSEEN):
                 self._hidden_at = len(self._open)
-            if self._other_language_at is None and "lang" in attributes and tag != "html":
+            if (
+                self._other_language_at is None
+                and ("lang" in attributes or attributes.get("translate") == "no")
+                and tag != "html"
+            ):
                 self._other_language_at = len(self._open)
         if tag == "form":
             self.forms.append(HtmlForm(attributes.get("action", ""), attributes.get("method", "get")))

@@ -6,7 +6,7 @@
 import asyncio
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,11 +15,10 @@ from typing import Any
 import asyncpg
 import httpx
 import uvicorn
-from sqlalchemy import event
 
 from portal.app import create_app
+from portal.crypto.hashing import PASSWORDS
 from portal.db.engine import Database
-from portal.methods.password.hashing import PASSWORDS
 from portal.settings import load_settings
 from portal.web.logging import _request
 from tests.support.database import TestDatabase, execute, fetch
@@ -105,7 +104,7 @@ def counted_portal(database: TestDatabase, data_dir: Path, **more_settings: str)
         }
     )
     pool = Database(database.app_url)
-    event.listen(pool._engine.sync_engine, "connect", lambda adapted, _record: _listen(adapted, portal))
+    pool._connect = _listening(pool._connect, portal)
     config = uvicorn.Config(
         create_app(settings, pool), host="127.0.0.1", port=port, log_config=None, access_log=False, lifespan="on"
     )
@@ -125,9 +124,13 @@ def counted_portal(database: TestDatabase, data_dir: Path, **more_settings: str)
         thread.join(WITHIN)
 
 
-def _listen(adapted: Any, portal: CountedPortal) -> None:
-    connection: asyncpg.Connection[asyncpg.Record] = adapted.driver_connection
-    connection.add_query_logger(portal.note)
+def _listening(connect: Callable[..., Awaitable[Any]], portal: CountedPortal) -> Callable[..., Awaitable[Any]]:
+    async def listening(**more: Any) -> Any:
+        connection: asyncpg.Connection[asyncpg.Record] = await connect(**more)
+        connection.add_query_logger(portal.note)
+        return connection
+
+    return listening
 
 
 def shape_of(response: httpx.Response, *secrets: str) -> dict[str, Any]:

@@ -13,7 +13,8 @@ from playwright.async_api import Browser, BrowserContext, Page
 
 from tests.support.browser import new_context
 from tests.support.database import execute
-from tests.support.person import IPHONE, PASSWORD, Mail, an_email, newest_mail
+from tests.support.person import IPHONE, PASSWORD, Mail, Person, an_email, newest_mail
+from tests.support.second_step import App
 from tests.support.server import SEEDED_PASSWORD, PortalServer
 
 
@@ -117,6 +118,17 @@ class Guide:
         yield Stop("login-no-account", elsewhere)
         await elsewhere.close()
 
+    async def by_phone(self) -> AsyncIterator[Stop]:
+        """Login by a text message, and an invitation that is over."""
+        await self.page.goto(f"{self.portal.url}/login/phone")
+        yield self._stop("number")
+        await self._submit({"Phone number": "079 123 45 67"}, "Text me a code")
+        yield self._stop("number-error")
+        await self._submit({"Phone number": "+41 79 123 45 67"}, "Text me a code")
+        yield self._stop("number-code")
+        await self.page.goto(f"{self.portal.url}/invite/one-that-is-over")
+        yield self._stop("invite-gone")
+
     async def recovery(self, email: str) -> AsyncIterator[Stop]:
         """A forgotten password, up to the new one."""
         await self.page.goto(f"{self.demo_app}/login")
@@ -164,11 +176,59 @@ class Guide:
         await self.page.get_by_role("button", name="End all other sessions").click()
         await self.page.get_by_text("All other sessions have ended").wait_for()
         yield self._stop("devices-ended")
+        await self.page.goto(f"{self.portal.url}/account/apps")
+        yield self._stop("apps-empty")
         await self.page.goto(f"{self.portal.url}/logout")
         yield self._stop("logout")
         await self.page.get_by_role("button", name="Log out", exact=True).click()
         await self.page.get_by_role("heading", name="You are logged out").wait_for()
         yield self._stop("logged-out")
+
+    async def second_step(self) -> AsyncIterator[Stop]:
+        """An authenticator app, recovery codes, the second step, and what becomes of somebody who lost everything."""
+        email, origin = an_email("bo"), self.portal.url
+        with Person(self.portal) as person:
+            await asyncio.to_thread(person.sign_up, email)
+        await self._log_in(self.page, email, PASSWORD)
+        await self.page.goto(f"{origin}/account/authenticator-app")
+        yield self._stop("authenticator-app")
+        app = App(await self.page.locator(".text-key").inner_text())
+        await self._submit({"Code from the app": app.wrong_code()}, "Finish")
+        yield self._stop("authenticator-app-error")
+        await self.page.locator("[name=name]").fill("Bo's phone")
+        await self._submit({"Code from the app": app.code(0)}, "Finish")
+        yield self._stop("security-second-step")
+        await self.page.goto(f"{origin}/account/recovery-codes")
+        yield self._stop("recovery-codes")
+        await self._submit({}, "Show my codes")
+        yield self._stop("recovery-codes-shown")
+        await self.page.goto(f"{origin}/account/security")
+        await self.page.locator("details.more summary").first.click()
+        yield self._stop("security-authenticator-change")
+        await self.page.goto(f"{origin}/logout")
+        await self._submit({}, "Log out")
+
+        await self.page.goto(self.demo_app)
+        await self.page.get_by_role("link", name="Log in").click()
+        await self._log_in(self.page, email, PASSWORD)
+        yield self._stop("second-step")
+        await self._submit({"Code from your authenticator app": app.wrong_code()}, "Continue")
+        yield self._stop("second-step-error")
+        await self.page.get_by_role("link", name="Recovery code").click()
+        yield self._stop("second-step-recovery-code")
+        await self.page.get_by_role("link", name="I have none of these").click()
+        yield self._stop("second-step-lost")
+        await self._submit({}, "Send the mail")
+        yield self._stop("second-step-lost-waiting")
+        stop, finish = dict.fromkeys(link for link in (await self._mail(email)).links if "/login/lost/link/" in link)
+        await self.page.goto(finish)
+        yield self._stop("second-step-lost-too-early")
+        await self.page.goto(stop)
+        yield self._stop("second-step-lost-stop")
+        await self._submit({}, "No, keep it")
+        yield self._stop("second-step-lost-stopped")
+        await self.page.goto(finish)
+        yield self._stop("second-step-lost-over")
 
     async def errors(self) -> AsyncIterator[Stop]:
         """What goes wrong."""
@@ -218,9 +278,11 @@ class Guide:
         await self.page.wait_for_url("**/login/code**")
         return self.page.url
 
-    async def _log_in(self, page: Page) -> None:
-        await self._submit({"E-mail address": "alice@example.com"}, "Continue", page=page)
-        await self._submit({"Password": SEEDED_PASSWORD}, "Log in", page=page)
+    async def _log_in(self, page: Page, email: str = "alice@example.com", password: str = SEEDED_PASSWORD) -> None:
+        if not page.url.startswith(f"{self.portal.url}/login"):
+            await page.goto(f"{self.portal.url}/login")
+        await self._submit({"E-mail address": email}, "Continue", page=page)
+        await self._submit({"Password": password}, "Log in", page=page)
 
     async def _mail(self, email: str) -> Mail:
         return await asyncio.to_thread(newest_mail, self.portal, email)
@@ -240,8 +302,10 @@ async def tour(
         guide.sign_up(email),
         guide.registered(),
         guide.by_mail(email),
+        guide.by_phone(),
         guide.recovery(email),
         guide.account(),
+        guide.second_step(),
         guide.development(email),
         guide.errors(),
     )

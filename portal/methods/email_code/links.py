@@ -58,7 +58,9 @@ async def use_login_link(request: PortalRequest, token: str, link: Link) -> Resp
 
 
 async def show_no_account(request: PortalRequest, token: str, link: Link) -> Response[Any] | None:
-    """Say that there is no account, and offer to make one."""
+    """Say that there is no account, and offer to make one where anybody may."""
+    if request.namespace.policy.signup != "open":
+        return None
     return page(
         request,
         "methods/email_code/no_account.html",
@@ -71,6 +73,8 @@ async def show_no_account(request: PortalRequest, token: str, link: Link) -> Res
 
 async def use_no_account(request: PortalRequest, token: str, link: Link) -> Response[Any] | None:
     """Lead to the sign-up, on the way to the same app."""
+    if request.namespace.policy.signup != "open":
+        return None
     flow_id = await queries.leave_login_link(
         request.portal.database,
         token_digest(token),

@@ -1,4 +1,4 @@
-"""/login/code: mail a code and a link, type the code, or go on after the link was approved on another device."""
+"""Login by mail behind /login/code: mail a code and a link, type the code, or go on after an approval elsewhere."""
 
 from typing import Any
 
@@ -7,6 +7,7 @@ from litestar.exceptions import NotFoundException
 from litestar.response import Redirect
 
 from portal.login.address import read_address
+from portal.login.code_channel import CodeChannel
 from portal.login.code_page import (
     CODE_DEAD,
     CODE_MALFORMED,
@@ -16,13 +17,14 @@ from portal.login.code_page import (
     answer_refused_mail,
     show_code_page,
 )
+from portal.login.code_routes import elsewhere, waits_for_code
 from portal.login.flow import LoginFlow
 from portal.login.mailed_proof import approval_digits, read_code, typed_code
 from portal.login.routes import ADDRESS_INVALID, login_step
 from portal.login.service import find_flow, flow_page_gone
 from portal.methods.email_code import queries, service
 from portal.web.flash import flash
-from portal.web.forms import read_form
+from portal.web.forms import Form, read_form
 from portal.web.locale import mark
 from portal.web.logging import get_logger
 from portal.web.request import PortalRequest
@@ -42,39 +44,27 @@ ANSWERS = frozenset({"approve", "mismatch", "deny"})
 log = get_logger("portal.login")
 
 
-@post("/login/code", opt={"session": "optional"}, status_code=303)
-async def send_code(request: PortalRequest) -> Response[Any]:
+async def send_code(request: PortalRequest, form: Form, flow: LoginFlow | None) -> Response[Any]:
     """Mail a code and a link, and go on to the page that asks for the code: the same for every address."""
-    form = await read_form(request)
-    flow_id = form.text("flow")
-    flow = await find_flow(request, flow_id)
-    if flow_id and (flow is None or not flow.usable or flow.user_id):
-        return await flow_page_gone(request, flow)
     typed = form.text("email") or (flow.email if flow and flow.email else "")
     email = read_address(typed)
     if email is None:
-        return login_step(request, flow, email=typed, identify=True, errors={"email": ADDRESS_INVALID}, status=422)
+        invalid = {"email": ADDRESS_INVALID}
+        return await login_step(request, flow, email=typed, identify=True, errors=invalid, status=422)
     begun = await service.send_mail(request, flow, email)
     if begun.outcome == "gone":
         return await flow_page_gone(request, flow)
     if begun.outcome == "throttled":
         log.warning("login_mail_throttled", retry_after=begun.retry_after)
-        response = login_step(request, flow, email=email, form_error=THROTTLED, status=429)
+        response = await login_step(request, flow, email=email, form_error=THROTTLED, status=429)
         response.headers["retry-after"] = str(begun.retry_after)
         return response
     # Too soon is no failure here: the mail of a moment ago still works, and its page is where to go.
     return Redirect(STEP.of(begun.flow_id), status_code=303)
 
 
-@get("/login/code", opt={"session": "optional"})
-async def code_page(request: PortalRequest) -> Response[Any]:
+async def show_page(request: PortalRequest, flow: LoginFlow) -> Response[Any]:
     """Ask for the code, or say that the link was approved."""
-    flow_id = request.query_params.get("flow")
-    if not flow_id:
-        return Redirect("/login", status_code=303)
-    flow = await find_flow(request, flow_id)
-    if flow is None or not flow.usable or not _waits(flow):
-        return await _elsewhere(request, flow)
     if flow.approved:
         return page(
             request,
@@ -89,13 +79,8 @@ async def code_page(request: PortalRequest) -> Response[Any]:
     )
 
 
-@post("/login/code/verify", opt={"session": "optional"}, status_code=200)
-async def submit_code(request: PortalRequest) -> Response[Any]:
+async def submit_code(request: PortalRequest, form: Form, flow: LoginFlow) -> Response[Any]:
     """Check the code and go on to the next step of the login."""
-    form = await read_form(request)
-    flow = await find_flow(request, form.text("flow"))
-    if flow is None or not flow.usable or not _waits(flow):
-        return await _elsewhere(request, flow)
     code = read_code(form)
     if code is None:
         return show_code_page(
@@ -120,13 +105,10 @@ async def submit_code(request: PortalRequest) -> Response[Any]:
     )
 
 
-@post("/login/code/resend", opt={"session": "optional"}, status_code=303)
-async def resend_code(request: PortalRequest) -> Response[Any]:
+async def resend_code(request: PortalRequest, _form: Form, flow: LoginFlow) -> Response[Any]:
     """Send a new code and link; the old ones end."""
-    form = await read_form(request)
-    flow = await find_flow(request, form.text("flow"))
-    if flow is None or not flow.usable or not _waits(flow) or not flow.email:
-        return await _elsewhere(request, flow)
+    if not flow.email:
+        return await elsewhere(request, flow)
     begun = await service.send_mail(request, flow, flow.email)
     if begun.outcome in ("too_soon", "throttled"):
         return answer_refused_mail(request, STEP, flow, begun, **_values(request, flow))
@@ -141,8 +123,8 @@ async def go_on(request: PortalRequest) -> Response[Any]:
     """Log the browser in that asked, after the link was approved on another device."""
     form = await read_form(request)
     flow = await find_flow(request, form.text("flow"))
-    if flow is None or not flow.usable or not _waits(flow):
-        return await _elsewhere(request, flow)
+    if flow is None or not waits_for_code(flow, CODES.purpose):
+        return await elsewhere(request, flow)
     if not flow.approved or not flow.verification_id:
         return Redirect(STEP.of(flow.id), status_code=303)
     account = await queries.get_mail_login_account(
@@ -177,17 +159,6 @@ async def answered_page(request: PortalRequest, answer: str) -> Response[Any]:
     return page(request, "methods/email_code/answered.html", answer=answer)
 
 
-def _waits(flow: LoginFlow) -> bool:
-    return flow.proof_purpose == "login" and flow.purpose == "login" and flow.user_id is None
-
-
-async def _elsewhere(request: PortalRequest, flow: LoginFlow | None) -> Response[Any]:
-    """Lead to the step that a flow has reached, when it is not this one."""
-    if flow is None or not flow.usable:
-        return await flow_page_gone(request, flow)
-    return Redirect(f"/{'signup' if flow.purpose == 'signup' else 'login'}?flow={flow.id}", status_code=303)
-
-
 def _values(request: PortalRequest, flow: LoginFlow) -> dict[str, Any]:
     return {
         "digits": approval_digits(request, flow.verification_id or flow.id),
@@ -195,7 +166,9 @@ def _values(request: PortalRequest, flow: LoginFlow) -> dict[str, Any]:
     }
 
 
+CODES = CodeChannel("email", "login", send=send_code, show=show_page, verify=submit_code, resend=resend_code)
+
 ROUTER = Router(
     path="/",
-    route_handlers=[send_code, code_page, submit_code, resend_code, go_on, code_status, answered_page],
+    route_handlers=[go_on, code_status, answered_page],
 )

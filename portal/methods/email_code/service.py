@@ -17,7 +17,6 @@ from portal.web.request import PortalRequest
 # RFC 8176 registers no value for a mailbox. "otp" means one-time password devices, and an app that asks for one must
 # not take a mail for one. Other values are by agreement (section 1); this one says what was proven.
 FACTOR = Factor("email_code", ("email",))
-LINK_VALID_FOR = timedelta(minutes=10)  # as long as the code beside it: both open the account
 
 
 async def send_mail(request: PortalRequest, flow: LoginFlow | None, email: str) -> Begun:
@@ -28,7 +27,7 @@ async def send_mail(request: PortalRequest, flow: LoginFlow | None, email: str) 
         email,
         message="login_code",
         other_message="login_not_possible",
-        link_valid_for=LINK_VALID_FOR,
+        link_valid_for=timedelta(minutes=request.namespace.policy.login_link_minutes),
         resend=True,
     )
     return await queries.begin_mail_login(

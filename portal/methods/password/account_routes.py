@@ -5,12 +5,12 @@ from typing import Any
 from litestar import Response, Router, get, post
 from litestar.response import Redirect
 
+from portal.crypto.hashing import PASSWORDS, HashQueueFull, normalise
 from portal.errors import NotFound, ServiceUnavailable
 from portal.login.code_page import messages
 from portal.login.reauthentication import ask_to_log_in_again, login_is_recent
 from portal.methods.password import queries
 from portal.methods.password.changed import password_changed_mail
-from portal.methods.password.hashing import PASSWORDS, HashQueueFull, normalise
 from portal.methods.password.new_password import QUEUE_RETRY_AFTER, hash_new_password, new_password_problem
 from portal.methods.password.policy import MAX_LENGTH
 from portal.methods.password.queries import PasswordAttempt, PasswordState

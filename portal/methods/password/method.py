@@ -12,5 +12,6 @@ METHOD = Method(
     amr=("pwd",),
     router=Router(path="/", route_handlers=[LOGIN, ACCOUNT]),
     may_be_first=True,
+    needs_password=True,
     card=card,
 )

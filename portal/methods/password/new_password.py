@@ -1,7 +1,7 @@
 """A new password: refused with the reason, or hashed. Sign-up, recovery and the change of a password use it."""
 
+from portal.crypto.hashing import PASSWORDS, HashQueueFull
 from portal.errors import ServiceUnavailable
-from portal.methods.password.hashing import PASSWORDS, HashQueueFull
 from portal.methods.password.policy import check_password
 from portal.web.request import PortalRequest
 

@@ -7,7 +7,7 @@ from enum import Enum
 from functools import lru_cache
 from pathlib import Path
 
-from portal.methods.password.hashing import normalise
+from portal.crypto.hashing import normalise
 
 MAX_LENGTH = 256  # characters: room for any passphrase, a bound for the hash
 MIN_CONTEXT_WORD = 4  # characters; shorter words occur in good passwords by chance

@@ -4,6 +4,8 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from portal.db.engine import Querier
+from portal.login.flow import LoginFlow
+from portal.login.queries import login_flow
 
 
 class PasswordAttempt(NamedTuple):
@@ -35,6 +37,29 @@ async def begin_password_login(
     row = await database.fetchrow(
         "select * from authn.begin_password_login($1, $2, $3, $4)", email, browser_digest, actor, namespace
     )
+    return _attempt(row)
+
+
+async def begin_password_login_of_flow(
+    database: Querier, flow_id: str, email: str, browser_digest: str | None, actor: dict[str, Any], namespace: str
+) -> tuple[LoginFlow | None, PasswordAttempt | None]:
+    """Return a flow and, where it can go on in this browser, take an attempt from the budget: one round trip."""
+    try:
+        key = UUID(flow_id)
+    except ValueError:
+        return None, None
+    row = await database.fetchrow(
+        "select * from authn.begin_password_login_of_flow($1, $2, $3, $4, $5)",
+        key,
+        email,
+        browser_digest,
+        actor,
+        namespace,
+    )
+    return login_flow(row["flow"]) if row["flow"] else None, _attempt(row["attempt"]) if row["attempt"] else None
+
+
+def _attempt(row: Any) -> PasswordAttempt:
     return PasswordAttempt(
         row["attempt_id"],
         str(row["user_id"]) if row["user_id"] else None,

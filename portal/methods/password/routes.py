@@ -4,15 +4,20 @@ from typing import Any
 
 from litestar import Response, Router, post
 
+from portal.crypto.hashing import PASSWORDS, HashQueueFull
 from portal.errors import ServiceUnavailable
 from portal.login.address import read_address
-from portal.login.flow import Enrolled, Factor
+from portal.login.flow import Enrolled, Factor, LoginFlow
 from portal.login.routes import ADDRESS_INVALID, login_step
 from portal.login.service import ProvenFactor, complete_factor, find_flow, flow_page_gone
-from portal.methods.password.hashing import PASSWORDS, HashQueueFull
 from portal.methods.password.policy import MAX_LENGTH
-from portal.methods.password.queries import begin_password_login, fail_password_login
-from portal.web.forms import read_form
+from portal.methods.password.queries import (
+    PasswordAttempt,
+    begin_password_login,
+    begin_password_login_of_flow,
+    fail_password_login,
+)
+from portal.web.forms import Form, read_form
 from portal.web.locale import mark
 from portal.web.logging import get_logger
 from portal.web.request import PortalRequest
@@ -32,22 +37,23 @@ async def submit_password(request: PortalRequest) -> Response[Any]:
     """Check a password and go on to the next step of the login."""
     form = await read_form(request)
     flow_id = form.text("flow")
-    flow = await find_flow(request, flow_id)
+    flow, attempt = await _find_flow_and_begin(request, form)
     if flow_id and (flow is None or not flow.usable):
         return await flow_page_gone(request, flow)
     typed = form.text("email") or (flow.email if flow and flow.email else "")
     email = read_address(typed)
     if email is None:
-        return login_step(request, flow, email=typed, identify=True, errors={"email": ADDRESS_INVALID}, status=422)
+        invalid = {"email": ADDRESS_INVALID}
+        return await login_step(request, flow, email=typed, identify=True, errors=invalid, status=422)
     password = form.secret("password")
     if not password:
-        return login_step(request, flow, email=email, errors={"password": MISSING}, status=422)
+        return await login_step(request, flow, email=email, errors={"password": MISSING}, status=422)
     actor = request.context.as_actor()
     database, namespace = request.portal.database, request.namespace.name
-    attempt = await begin_password_login(database, email, request.browser_digest, actor, namespace)
+    attempt = attempt or await begin_password_login(database, email, request.browser_digest, actor, namespace)
     if attempt.retry_after:
         log.warning("login_throttled", retry_after=attempt.retry_after)
-        return _throttled(request, flow, email, attempt.retry_after)
+        return await _throttled(request, flow, email, attempt.retry_after)
     try:
         # A password beyond the limit can be nobody's; it still costs a hash, of its beginning.
         matches = await PASSWORDS.verify(attempt.password_hash, password[:MAX_LENGTH])
@@ -56,7 +62,7 @@ async def submit_password(request: PortalRequest) -> Response[Any]:
     if not matches or len(password) > MAX_LENGTH or attempt.disabled or attempt.user_id is None:
         await fail_password_login(database, attempt.attempt_id, email, actor, namespace)
         log.info("login_failed", method="password")
-        return login_step(request, flow, email=email, form_error=WRONG, status=422)
+        return await login_step(request, flow, email=email, form_error=WRONG, status=422)
     proven = ProvenFactor(
         FACTOR,
         attempt.user_id,
@@ -66,6 +72,15 @@ async def submit_password(request: PortalRequest) -> Response[Any]:
         await _stronger_hash(attempt.password_hash, password),
     )
     return await complete_factor(request, flow, proven, remembered=form.checked("remember_device"))
+
+
+async def _find_flow_and_begin(request: PortalRequest, form: Form) -> tuple[LoginFlow | None, PasswordAttempt | None]:
+    """Return the flow that the form names and, where the form is complete, the attempt: one round trip for both."""
+    flow_id, email = form.text("flow"), read_address(form.text("email"))
+    if not (flow_id and email and form.secret("password")):
+        return await find_flow(request, flow_id), None
+    database, actor, namespace = request.portal.database, request.context.as_actor(), request.namespace.name
+    return await begin_password_login_of_flow(database, flow_id, email, request.browser_digest, actor, namespace)
 
 
 async def _stronger_hash(password_hash: str | None, password: str) -> dict[str, Any]:
@@ -78,10 +93,10 @@ async def _stronger_hash(password_hash: str | None, password: str) -> dict[str, 
         return {}  # the next login will do
 
 
-def _throttled(request: PortalRequest, flow: Any, email: str, retry_after: int) -> Response[Any]:
+async def _throttled(request: PortalRequest, flow: Any, email: str, retry_after: int) -> Response[Any]:
     minutes = max(1, round(retry_after / 60))
     text = request.portal.templates.gettext(request.language)(THROTTLED).format(minutes=minutes)
-    response = login_step(request, flow, email=email, form_error=text, status=429)
+    response = await login_step(request, flow, email=email, form_error=text, status=429)
     response.headers["retry-after"] = str(retry_after)
     return response
 

@@ -4,12 +4,11 @@ https://openid.net/specs/openid-connect-core-1_0.html#AuthRequestValidation. Eac
 the app and its redirect URI come first and end on a page; the others are told to the app.
 """
 
-import json
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
 
+from portal.oidc.authorize.claims import claims_problem, read_claims
+from portal.oidc.authorize.response import RESPONSE_MODES
 from portal.oidc.clients import Client
 from portal.oidc.errors import PageError, RedirectError
 from portal.oidc.parameters import Parameters
@@ -19,6 +18,7 @@ from portal.oidc.scopes import SCOPES, split_scope
 CODE_CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43}")  # the base64url of a SHA-256 is never longer or shorter
 PROMPTS = frozenset({"none", "login", "consent", "create", "select_account"})
 MAX_AGE = re.compile(r"[0-9]{1,10}")  # seconds
+ACR_VALUES = frozenset({"aal1", "aal2"})  # one factor, two factors: authenticator assurance levels of NIST SP 800-63B
 NONCE_MAX_LENGTH = 1024  # characters; it is stored and signed
 # RFC 9126 and the like: what these would change must not be dropped without a word.
 UNSUPPORTED = {
@@ -28,13 +28,6 @@ UNSUPPORTED = {
 }
 
 Check = Callable[[Parameters, Client], RedirectError | None]
-
-
-@dataclass(frozen=True, slots=True)
-class RequestedClaims:
-    """What a `claims` parameter demands of the person who logs in."""
-
-    subject: str | None = None  # the one user that the app will accept
 
 
 def check_client_id(parameters: Parameters) -> PageError | None:
@@ -79,8 +72,8 @@ def check_response_type(parameters: Parameters, client: Client) -> RedirectError
 
 def check_response_mode(parameters: Parameters, client: Client) -> RedirectError | None:
     """Answered in another mode than asked, the app would not find the answer, or somebody else would."""
-    if parameters.get("response_mode", "query") != "query":
-        return RedirectError("invalid_request", "Only response_mode query is supported.")
+    if parameters.get("response_mode", "query") not in RESPONSE_MODES:
+        return RedirectError("invalid_request", f"The response_mode must be {' or '.join(RESPONSE_MODES)}.")
     return None
 
 
@@ -130,15 +123,15 @@ def check_nonce(parameters: Parameters, client: Client) -> RedirectError | None:
 
 
 def check_claims(parameters: Parameters, client: Client) -> RedirectError | None:
-    """Single claims cannot be asked for, which is optional to offer; what bars a login is not passed over."""
+    """Claims are wishes and may stay open; what bars a login is not passed over."""
     if "claims" not in parameters:
         return None
-    asked = _read_claims(parameters["claims"])
-    if asked is None:
-        return RedirectError("invalid_request", "The claims parameter is not a JSON object of objects.")
-    acr = _options(asked, "id_token", "acr")
+    problem = claims_problem(parameters["claims"])
+    if problem:
+        return RedirectError("invalid_request", problem)
+    essential = read_claims(parameters, client).essential_acr
     # Core section 5.5.1.1: an essential acr with values that cannot be reached is a failed authentication.
-    if acr.get("essential") is True and ("value" in acr or "values" in acr):
+    if essential and not ACR_VALUES & set(essential):
         return RedirectError("unmet_authentication_requirements", "The essential acr value cannot be given.")
     return None
 
@@ -176,25 +169,7 @@ def allowed_scopes(parameters: Parameters, client: Client) -> tuple[str, ...]:
     return tuple(scope for scope in SCOPES if scope in asked and scope in client.scopes)
 
 
-def requested_claims(parameters: Parameters) -> RequestedClaims:
-    """Return what a checked `claims` parameter demands."""
-    asked = _read_claims(parameters["claims"]) if "claims" in parameters else None
-    value = _options(asked or {}, "id_token", "sub").get("value")
-    return RequestedClaims(subject=value if isinstance(value, str) else None)
-
-
-def _read_claims(value: str) -> dict[str, Any] | None:
-    try:
-        asked = json.loads(value)
-    except (ValueError, RecursionError):
-        return None
-    if not isinstance(asked, dict) or not all(
-        isinstance(asked.get(part, {}), dict) for part in ("id_token", "userinfo")
-    ):
-        return None
-    return asked
-
-
-def _options(asked: dict[str, Any], part: str, claim: str) -> dict[str, Any]:
-    options = asked.get(part, {}).get(claim)
-    return options if isinstance(options, dict) else {}
+def scopes_to_allow(parameters: Parameters, client: Client) -> tuple[str, ...]:
+    """Return what the person is asked to allow: the scopes, and those that open claims asked for by name."""
+    asked = {*allowed_scopes(parameters, client), *read_claims(parameters, client).scopes()}
+    return tuple(scope for scope in SCOPES if scope in asked)

@@ -11,15 +11,10 @@ from uuid import UUID
 from litestar import Response, post
 
 from portal.oidc import queries
-from portal.oidc.authorize.checks import allowed_scopes
-from portal.oidc.authorize.endpoint import (
-    RESUME_PATH,
-    PendingRequest,
-    answer_error,
-    decide,
-    load_pending,
-    refuse,
-)
+from portal.oidc.authorize.checks import scopes_to_allow
+from portal.oidc.authorize.endpoint import decide
+from portal.oidc.authorize.pending import RESUME_PATH, PendingRequest, load_pending
+from portal.oidc.authorize.refusals import answer_error, refuse
 from portal.oidc.authorize.response import see_other
 from portal.oidc.errors import PageError, RedirectError
 from portal.oidc.scopes import split_scope
@@ -49,7 +44,7 @@ async def answer_consent(request: PortalRequest) -> Response[Any]:
         request.namespace.name,
         user_id=session.user_id,
         client_id=pending.client.client_id,
-        scopes=allowed_scopes(pending.parameters, pending.client),
+        scopes=scopes_to_allow(pending.parameters, pending.client),
         actor=request.context.as_actor(session.user_id),
     )
     return await decide(request, replace(pending, allowed=True))
@@ -59,7 +54,7 @@ def _problem(form: Form, pending: PendingRequest) -> PageError | None:
     if form.text("decision") != "allow":
         return PageError("consent_changed", "The decision is neither allow nor deny.", pending.client)
     # What the person saw, with what they allowed before, must cover what is about to be allowed.
-    asked = set(allowed_scopes(pending.parameters, pending.client))
+    asked = set(scopes_to_allow(pending.parameters, pending.client))
     seen = set(split_scope(form.text("scope")))
     if not seen <= asked or not asked <= seen | pending.granted_scopes:
         return PageError("consent_changed", "The scopes on the page are not those of the request.", pending.client)
@@ -76,7 +71,8 @@ async def _deny(request: PortalRequest, pending: PendingRequest, session: Curren
         user_id=session.user_id,
         actor=request.context.as_actor(session.user_id),
     )
-    return await answer_error(request, pending, RedirectError("access_denied", "The person did not allow it."))
+    denied = RedirectError("access_denied", "The person did not allow it.")
+    return await answer_error(request, pending, denied, decided=True)
 
 
 def _uuid_text(value: str) -> str | None:

@@ -14,6 +14,12 @@ from authlib.oauth2.rfc6749 import InvalidClientError, InvalidRequestError
 from portal.oidc import queries
 from portal.oidc.clients import AuthMethod, Client
 from portal.oidc.parameters import Parameters
+from portal.oidc.token.client_assertion import (
+    ASSERTION_TYPE,
+    RefusedAssertion,
+    check_assertion,
+    named_client,
+)
 
 FAILED = "Client authentication failed."  # one text for all: which half was wrong is for the log
 AUTHORIZATION_MAX_LENGTH = 4096  # characters
@@ -25,7 +31,8 @@ class Presented:
 
     method: AuthMethod
     client_id: str
-    secret: str | None
+    secret: str | None = None
+    assertion: str | None = None
 
 
 def authenticate_client(server: Any, request: Any) -> tuple[Client, AuthMethod]:
@@ -40,6 +47,8 @@ def authenticate_client(server: Any, request: Any) -> tuple[Client, AuthMethod]:
         raise refuse_client(server, None, "no_credentials")
     client: Client | None = server.query_client(presented.client_id)
     reason = _refusal(client, presented)
+    if client is not None and reason is None and presented.assertion is not None:
+        reason = _use_assertion(server, client, presented.assertion)
     if client is None or reason:
         raise refuse_client(server, presented.client_id, reason or "unknown_client")
     return client, presented.method
@@ -74,9 +83,42 @@ def _presented(parameters: Parameters, authorization: str | None) -> Presented |
         if client_id is not None and client_id != basic[0]:
             raise InvalidRequestError("The request names two clients")
         return Presented("client_secret_basic", *basic)
+    if "client_assertion" in parameters:
+        return _read_assertion(parameters)
     if not client_id:
         return None
     return Presented("client_secret_post" if secret is not None else "none", client_id, secret)
+
+
+def _read_assertion(parameters: Parameters) -> Presented | None:
+    if "client_secret" in parameters:
+        raise InvalidRequestError("The request authenticates the client in more than one way")
+    if parameters.get("client_assertion_type") != ASSERTION_TYPE:
+        raise InvalidRequestError("The client_assertion_type is not jwt-bearer")
+    assertion = parameters["client_assertion"]
+    client_id = named_client(assertion)
+    # RFC 7521 section 4.2: the client_id is optional then, and "MUST identify the same client as the assertion".
+    if client_id is None or parameters.get("client_id", client_id) != client_id:
+        return None
+    return Presented("private_key_jwt", client_id, assertion=assertion)
+
+
+def _use_assertion(server: Any, client: Client, assertion: str) -> str | None:
+    # The issuer, or the endpoint that older libraries name (OpenID Connect Core section 9).
+    audiences = {server.issuer, f"{server.issuer}/oauth2/token"}
+    proven = check_assertion(assertion, client, audiences)
+    if isinstance(proven, RefusedAssertion):
+        return proven.reason
+    taken = server.run(
+        queries.take_client_assertion(
+            server.provider.querier,
+            server.namespace,
+            client_id=client.client_id,
+            jti_digest=proven.jti_digest,
+            expires_at=proven.expires_at,
+        )
+    )
+    return None if taken else "assertion_replayed"
 
 
 def _read_basic(authorization: str) -> tuple[str, str] | None:

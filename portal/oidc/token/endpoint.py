@@ -8,6 +8,7 @@ from typing import Any
 
 from litestar import Response, post
 
+from portal.oidc.cross_origin import readable_by_apps
 from portal.oidc.errors import NO_STORE, json_error
 from portal.oidc.parameters import PARAMETERS_MAX_BYTES, Malformed, Parameters, is_form, read_parameters
 from portal.oidc.provider import provider_of
@@ -19,6 +20,22 @@ from portal.web.request import PortalRequest
 @post("/oauth2/token", opt={"cross_origin": True}, status_code=200, request_max_body_size=PARAMETERS_MAX_BYTES)
 async def token(request: PortalRequest) -> Response[Any]:
     """Exchange a code, or a refresh token, for tokens."""
+    return await readable_by_apps(request, await _give_tokens(request))
+
+
+@post("/oauth2/revoke", opt={"cross_origin": True}, status_code=200, request_max_body_size=PARAMETERS_MAX_BYTES)
+async def revoke(request: PortalRequest) -> Response[Any]:
+    """End a token of the app's own."""
+    return await readable_by_apps(request, await _answer_about_token(request, "revocation"))
+
+
+@post("/oauth2/introspect", opt={"cross_origin": True}, status_code=200, request_max_body_size=PARAMETERS_MAX_BYTES)
+async def introspect(request: PortalRequest) -> Response[Any]:
+    """Say whether a token of the app's own works."""
+    return await _answer_about_token(request, "introspection")
+
+
+async def _give_tokens(request: PortalRequest) -> Response[Any]:
     parameters = await _read(request, "grant_type")
     if isinstance(parameters, Response):
         return parameters
@@ -27,18 +44,6 @@ async def token(request: PortalRequest) -> Response[Any]:
     if server.reuse is not None:
         await tell_person(request, server.reuse)
     return _as_response(answer)
-
-
-@post("/oauth2/revoke", opt={"cross_origin": True}, status_code=200, request_max_body_size=PARAMETERS_MAX_BYTES)
-async def revoke(request: PortalRequest) -> Response[Any]:
-    """End a token of the app's own."""
-    return await _answer_about_token(request, "revocation")
-
-
-@post("/oauth2/introspect", opt={"cross_origin": True}, status_code=200, request_max_body_size=PARAMETERS_MAX_BYTES)
-async def introspect(request: PortalRequest) -> Response[Any]:
-    """Say whether a token of the app's own works."""
-    return await _answer_about_token(request, "introspection")
 
 
 async def _answer_about_token(request: PortalRequest, endpoint: str) -> Response[Any]:

@@ -3,6 +3,7 @@
 https://openid.net/specs/openid-connect-core-1_0.html#RefreshTokenResponse
 """
 
+from dataclasses import replace
 from typing import Any
 
 from authlib.oidc.core.grants import OpenIDCode
@@ -22,12 +23,14 @@ class IdTokens(OpenIDCode):
         """Authlib hook: Authlib's own puts the time of the token request in place of a missing auth_time."""
         server, login = request.server, request.user
         assert isinstance(login, Login)  # noqa: S101 - what our grants return as the user
-        key = server.run(server.provider.signing_keys.current(server.namespace))
+        algorithm = request.client.id_token_signed_response_alg
+        key = server.run(server.provider.signing_keys.current(server.namespace, algorithm))
         return sign_id_token(
             key,
+            algorithm=algorithm,
             issuer=server.issuer,
             client_id=request.client.client_id,
-            login=login,
+            login=replace(login, user_id=request.client.subject_of(login.user_id)),
             scopes=split_scope(token["scope"]),
             access_token=token["access_token"],
         )

@@ -38,7 +38,7 @@ class Introspection(IntrospectionEndpoint):
                 client_id=client.client_id,
             )
         )
-        self._client_id = client.client_id
+        self._client = client
         return found
 
     def create_introspection_payload(self, token: queries.WorkingToken | None) -> dict[str, Any]:
@@ -51,8 +51,8 @@ class Introspection(IntrospectionEndpoint):
             "iss": issuer,
             # Without a resource of its own a token is for the portal: userinfo, or the token endpoint.
             "aud": issuer,
-            "client_id": self._client_id,
-            "sub": token.user_id,
+            "client_id": self._client.client_id,
+            "sub": self._client.subject_of(token.user_id),
             "scope": join_scopes(token.scopes),
             "token_type": TOKEN_TYPES[token.token_type],
             "iat": int(token.issued_at.timestamp()),

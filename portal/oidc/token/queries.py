@@ -29,6 +29,7 @@ class RotatedToken:
     scopes: tuple[str, ...]  # of the access token
     auth_time: datetime
     amr: tuple[str, ...]
+    requested_claims: Mapping[str, Sequence[str]]
     claims: Mapping[str, Any]
 
 
@@ -123,6 +124,7 @@ async def rotate_refresh_token(
         scopes=tuple(row["scopes"]),
         auth_time=row["auth_time"],
         amr=tuple(row["amr"]),
+        requested_claims=row["requested_claims"] or {},
         claims=row["claims"],
     )
 

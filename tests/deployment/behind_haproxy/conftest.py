@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import httpx
 import pytest
 
-from portal.methods.password.hashing import PASSWORDS
+from portal.crypto.hashing import PASSWORDS
 from tests.support.database import TestDatabase, drop_database, empty_database, run_now, temporary_data_dir
 from tests.support.person import FIREFOX, Person
 from tests.support.proxy import Proxy, haproxy

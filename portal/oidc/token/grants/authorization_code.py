@@ -12,7 +12,9 @@ from authlib.oidc.core.errors import LoginRequiredError
 
 from portal.crypto.tokens import new_token, token_digest
 from portal.oidc import queries
-from portal.oidc.authorize.response import back_to_app
+from portal.oidc.authorize.claims import read_claims
+from portal.oidc.authorize.response import answer_to_app
+from portal.oidc.clients import AUTH_METHODS
 from portal.oidc.id_token import Login
 from portal.oidc.pkce import S256Challenge
 from portal.oidc.scopes import join_scopes, split_scope
@@ -45,23 +47,23 @@ class RedeemedCode:
 class AuthorizationCodeGrant(grants.AuthorizationCodeGrant):
     """Codes that live in the database as digests, are used up by the query that finds them, and stay there."""
 
-    TOKEN_ENDPOINT_AUTH_METHODS = ["client_secret_basic", "client_secret_post", "none"]  # noqa: RUF012 - Authlib's shape
+    TOKEN_ENDPOINT_AUTH_METHODS = list(AUTH_METHODS)  # noqa: RUF012 - Authlib's shape
 
     @staticmethod
     def extensions() -> list[Any]:
         """Return what is registered with the grant."""
         return [S256Challenge(required=True), IdTokens()]
 
-    def create_authorization_response(
+    def create_authorization_response(  # type: ignore[override]
         self, redirect_uri: str, grant_user: CurrentSession
-    ) -> tuple[int, str, list[tuple[str, str]]]:
-        """Give a code to the app: Authlib's step, with `iss`, and with the registered URI left as it is."""
+    ) -> tuple[int, dict[str, str], list[tuple[str, str]]]:
+        """Give a code to the app: Authlib's step, with `iss`, and with the mode of the answer left to the endpoint."""
         code = self.generate_authorization_code()
         request: Any = self.request
         request.user = grant_user
         self.save_authorization_code(code, request)
-        location = back_to_app(self.server.issuer, redirect_uri, request.payload.state, code=code)
-        return 303, "", [("Location", location)]
+        answer = answer_to_app(self.server.issuer, request.payload.state, code=code)
+        return 303, answer, [("Location", redirect_uri)]
 
     def generate_authorization_code(self) -> str:
         """Authlib hook: 256 random bits."""
@@ -82,6 +84,7 @@ class AuthorizationCodeGrant(grants.AuthorizationCodeGrant):
             code_challenge=asked.get("code_challenge"),
             auth_time=session.auth_time,
             amr=session.amr,
+            requested_claims=read_claims(asked, request.client).by_name(),
         )
         issued = self.server.run(
             queries.issue_authorization_code(
@@ -121,6 +124,7 @@ class AuthorizationCodeGrant(grants.AuthorizationCodeGrant):
             amr=taken.amr,
             nonce=taken.nonce,
             claims=taken.claims,
+            requested_claims=tuple(taken.requested_claims.get("id_token", ())),
         )
 
     def save_token(self, token: Mapping[str, Any]) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 from authlib.oauth2.rfc6749 import InvalidGrantError, InvalidScopeError, grants
 
 from portal.crypto.tokens import IssuedToken, new_token, token_digest
+from portal.oidc.clients import AUTH_METHODS
 from portal.oidc.id_token import Login
 from portal.oidc.scopes import join_scopes, split_scope
 from portal.oidc.token import queries
@@ -42,7 +43,7 @@ class Refreshed:
 class RefreshTokenGrant(grants.RefreshTokenGrant):
     """Refresh tokens that live in the database as digests and stay there after their one use."""
 
-    TOKEN_ENDPOINT_AUTH_METHODS = ["client_secret_basic", "client_secret_post", "none"]  # noqa: RUF012 - Authlib's shape
+    TOKEN_ENDPOINT_AUTH_METHODS = list(AUTH_METHODS)  # noqa: RUF012 - Authlib's shape
 
     @staticmethod
     def extensions() -> list[Any]:
@@ -88,6 +89,7 @@ class RefreshTokenGrant(grants.RefreshTokenGrant):
             # Core section 12.2: it "SHOULD NOT have a nonce Claim": nothing of this answer went through a browser.
             nonce=None,
             claims=taken.claims,
+            requested_claims=tuple(taken.requested_claims.get("id_token", ())),
         )
 
     def issue_token(self, user: Any, refresh_token: Any) -> dict[str, Any]:

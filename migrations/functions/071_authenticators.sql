@@ -1,0 +1,289 @@
+-- Enrolling and removing what one logs in with. Whether the login is recent, and whether something is the last way in, is
+-- decided here, under the lock of the account: two removals at once see each other.
+
+create or replace function authn._login_is_recent(p_session_id uuid, p_user_id uuid, p_namespace text) returns boolean
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    c_recent_login constant interval := interval '10 minutes';
+begin
+    return exists (
+        select 1
+          from authn.sessions s
+         where s.id = p_session_id and s.namespace = p_namespace and s.user_id = p_user_id and s.revoked_at is null
+           and s.expires_at > now() and s.auth_time > now() - c_recent_login);
+end
+$$;
+comment on function authn._login_is_recent(uuid, uuid, text) is
+    'Whether this live session of the user proved who they are in the last 10 minutes: what sensitive changes ask for.';
+
+create or replace function authn.enrol_authenticator(
+    p_user_id uuid, p_session_id uuid, p_authenticator jsonb, p_actor jsonb, p_namespace text default 'default'
+) returns table (outcome text, mfa_id uuid)
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    c_most constant integer := 50;  -- of one type; a person has a handful
+    v_outer text := authn._enter(p_namespace);
+begin
+    perform authn._apply_actor(p_actor);
+    perform authn._check_text(p_authenticator ->> 'mfa_type', 'mfa_type', 100);
+    perform authn._check_text(p_authenticator ->> 'secret', 'secret', 65536);
+    perform authn._check_label(p_authenticator ->> 'name', 'name');
+    perform authn._lock_enabled_user(p_user_id, p_namespace);
+    outcome := 'enrolled';
+    if not authn._login_is_recent(p_session_id, p_user_id, p_namespace) then
+        outcome := 'login_not_recent';
+    elsif c_most <= (
+        select count(*)
+          from authn.mfa_secrets m
+         where m.namespace = p_namespace and m.user_id = p_user_id and m.mfa_type = p_authenticator ->> 'mfa_type'
+    ) then
+        outcome := 'too_many';
+    else
+        if coalesce((p_authenticator ->> 'only_one')::boolean, false) then
+            delete from authn.mfa_secrets m
+             where m.namespace = p_namespace and m.user_id = p_user_id and m.mfa_type = p_authenticator ->> 'mfa_type';
+        end if;
+        insert into authn.mfa_secrets (namespace, user_id, mfa_type, secret, name, second_step, last_step)
+        values (p_namespace, p_user_id, p_authenticator ->> 'mfa_type', p_authenticator ->> 'secret',
+                p_authenticator ->> 'name', coalesce((p_authenticator ->> 'second_step')::boolean, false),
+                (p_authenticator ->> 'last_step')::bigint)
+        returning id into mfa_id;
+        if p_authenticator ->> 'mail' is not null then
+            perform authn._enqueue('mail', p_authenticator ->> 'mail', p_namespace);
+        end if;
+        perform authn._audit(
+            'mfa_added', 'mfa', mfa_id::text, null,
+            jsonb_build_object('user_id', p_user_id, 'mfa_type', p_authenticator ->> 'mfa_type'), p_namespace);
+    end if;
+    return next;
+    perform authn._leave(v_outer);
+end
+$$;
+comment on function authn.enrol_authenticator(uuid, uuid, jsonb, jsonb, text) is
+    'Enrols an authenticator for the person of this session and tells them by mail. p_authenticator: mfa_type, secret '
+    '(sealed), name, second_step, last_step, mail (sealed), only_one (it takes the place of what there was of its type). '
+    'Outcome: enrolled, login_not_recent, too_many (50 of a type).';
+
+create or replace function authn.rename_authenticator(
+    p_user_id uuid, p_mfa_id uuid, p_name text, p_actor jsonb, p_namespace text default 'default'
+) returns boolean
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_outer text := authn._enter(p_namespace);
+    v_old text;
+    v_found boolean;
+begin
+    perform authn._apply_actor(p_actor);
+    perform authn._check_label(p_name, 'name');
+    select m.name into v_old
+      from authn.mfa_secrets m
+     where m.id = p_mfa_id and m.namespace = p_namespace and m.user_id = p_user_id
+       for no key update;
+    v_found := found;
+    if v_found and v_old is distinct from p_name then
+        update authn.mfa_secrets m set name = p_name where m.id = p_mfa_id and m.namespace = p_namespace;
+        perform authn._audit(
+            'mfa_renamed', 'mfa', p_mfa_id::text, jsonb_build_object('name', v_old), jsonb_build_object('name', p_name),
+            p_namespace);
+    end if;
+    perform authn._leave(v_outer);
+    return v_found;
+end
+$$;
+comment on function authn.rename_authenticator(uuid, uuid, text, jsonb, text) is
+    'Gives an authenticator the name that its owner knows it by. False for one that is not theirs.';
+
+create or replace function authn._ways_in(p_user_id uuid, p_by_mail boolean, p_namespace text) returns bigint
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return (select count(*) from authn.users u
+             where u.id = p_user_id and u.namespace = p_namespace and u.password_hash is not null)
+        + (select count(*) from authn.mfa_secrets m
+            where m.namespace = p_namespace and m.user_id = p_user_id and m.credential_id is not null)
+        + (select count(*) from authn.federated_identities f
+            where f.namespace = p_namespace and f.user_id = p_user_id)
+        + (select count(*) from authn.identities i
+            where i.namespace = p_namespace and i.user_id = p_user_id and i.verified_at is not null
+              and (p_by_mail or i.kind <> 'email'));
+end
+$$;
+comment on function authn._ways_in(uuid, boolean, text) is
+    'How many ways a person has to begin a login: password, passkeys, linked providers, proven numbers, and proven addresses '
+    'where the namespace lets people log in by mail.';
+
+create or replace function authn.list_ways_in(p_user_id uuid, p_namespace text default 'default') returns text[]
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_outer text := authn._enter(p_namespace);
+    v_ways text[];
+begin
+    perform authn._require(p_user_id is not null, 'user_id');
+    v_ways := array(
+        select 'password' from authn.users u
+         where u.id = p_user_id and u.namespace = p_namespace and u.password_hash is not null
+        union
+        select i.kind from authn.identities i
+         where i.namespace = p_namespace and i.user_id = p_user_id and i.verified_at is not null
+        union
+        -- A passkey that the browser made by itself proves nobody until it was used with user verification.
+        select m.mfa_type from authn.mfa_secrets m
+         where m.namespace = p_namespace and m.user_id = p_user_id and not m.upgraded);
+    perform authn._leave(v_outer);
+    return v_ways;
+end
+$$;
+comment on function authn.list_ways_in(uuid, text) is
+    'What a person who is logged in can prove anew who they are with: password, kinds of proven identities (email, phone), '
+    'types of authenticators.';
+
+create or replace function authn.remove_authenticator(
+    p_user_id uuid, p_mfa_id uuid, p_session_id uuid, p_removal jsonb, p_actor jsonb, p_namespace text default 'default'
+) returns text
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_outer text := authn._enter(p_namespace);
+    v_removed authn.mfa_secrets;
+    v_outcome text := 'removed';
+begin
+    perform authn._apply_actor(p_actor);
+    perform authn._lock_enabled_user(p_user_id, p_namespace);
+    select m.* into v_removed
+      from authn.mfa_secrets m
+     where m.id = p_mfa_id and m.namespace = p_namespace and m.user_id = p_user_id;
+    if not found then
+        v_outcome := 'unknown';
+    elsif not authn._login_is_recent(p_session_id, p_user_id, p_namespace) then
+        v_outcome := 'login_not_recent';
+    elsif v_removed.credential_id is not null
+        and authn._ways_in(p_user_id, coalesce((p_removal ->> 'by_mail')::boolean, false), p_namespace) <= 1 then
+        v_outcome := 'last_way_in';
+        perform authn._audit(
+            'mfa_removal_refused', 'mfa', p_mfa_id::text, null, jsonb_build_object('user_id', p_user_id), p_namespace);
+    else
+        perform authn.remove_mfa(p_mfa_id, p_namespace);
+        if v_removed.second_step and not authn._demands_second_step(p_user_id, p_namespace) then
+            -- Codes that stand in for a second step that nobody asks for any more.
+            delete from authn.mfa_secrets m
+             where m.namespace = p_namespace and m.user_id = p_user_id and m.mfa_type = 'recovery_codes';
+        end if;
+        -- Whoever else is logged in may be the reason why it goes.
+        perform authn.revoke_other_sessions(p_user_id, p_session_id, p_namespace);
+        perform authn._end_open_proofs(p_user_id, null, p_namespace);
+        if p_removal ->> 'mail' is not null then
+            perform authn._enqueue('mail', p_removal ->> 'mail', p_namespace);
+        end if;
+    end if;
+    perform authn._leave(v_outer);
+    return v_outcome;
+end
+$$;
+comment on function authn.remove_authenticator(uuid, uuid, uuid, jsonb, jsonb, text) is
+    'Removes an authenticator of the person of this session, ends their other sessions and unfinished logins, and tells them '
+    'by mail. p_removal: mail (sealed), by_mail (the namespace lets people log in by mail). Outcome: removed, unknown (not '
+    'theirs), login_not_recent, last_way_in (nobody could log in afterwards).';
+
+create or replace function authn.set_second_step(
+    p_user_id uuid, p_session_id uuid, p_mfa_type text, p_on boolean, p_mail text, p_actor jsonb,
+    p_namespace text default 'default'
+) returns text
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_outer text := authn._enter(p_namespace);
+    v_outcome text := 'unchanged';
+begin
+    perform authn._apply_actor(p_actor);
+    perform authn._lock_enabled_user(p_user_id, p_namespace);
+    if not authn._login_is_recent(p_session_id, p_user_id, p_namespace) then
+        v_outcome := 'login_not_recent';
+    else
+        update authn.mfa_secrets m
+           set second_step = p_on
+         where m.namespace = p_namespace and m.user_id = p_user_id and m.mfa_type = p_mfa_type and m.second_step <> p_on;
+        if found then
+            v_outcome := 'changed';
+            if not p_on and not authn._demands_second_step(p_user_id, p_namespace) then
+                delete from authn.mfa_secrets m
+                 where m.namespace = p_namespace and m.user_id = p_user_id and m.mfa_type = 'recovery_codes';
+            end if;
+            if p_mail is not null then
+                perform authn._enqueue('mail', p_mail, p_namespace);
+            end if;
+            perform authn._audit(
+                case when p_on then 'second_step_on' else 'second_step_off' end, 'user', p_user_id::text, null,
+                jsonb_build_object('mfa_type', p_mfa_type), p_namespace);
+        end if;
+    end if;
+    perform authn._leave(v_outer);
+    return v_outcome;
+end
+$$;
+comment on function authn.set_second_step(uuid, uuid, text, boolean, text, jsonb, text) is
+    'Lets the person''s authenticators of a type ask for a second step, or no longer. Outcome: changed, unchanged, '
+    'login_not_recent.';
+
+create or replace function authn.reset_mfa(p_user_id uuid, p_mail text, p_actor jsonb, p_namespace text default 'default')
+returns integer
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_outer text := authn._enter(p_namespace);
+    v_removed integer;
+begin
+    perform authn._apply_actor(p_actor);
+    perform authn._lock_enabled_user(p_user_id, p_namespace);
+    delete from authn.mfa_secrets m
+     where m.namespace = p_namespace and m.user_id = p_user_id and m.credential_id is null;
+    get diagnostics v_removed = row_count;
+    update authn.mfa_secrets m
+       set second_step = false
+     where m.namespace = p_namespace and m.user_id = p_user_id and m.second_step;
+    perform authn.revoke_all_sessions(p_user_id, p_namespace);
+    perform authn._end_open_proofs(p_user_id, null, p_namespace);
+    if p_mail is not null then
+        perform authn._enqueue('mail', p_mail, p_namespace);
+    end if;
+    perform authn._audit(
+        'mfa_reset', 'user', p_user_id::text, null, jsonb_build_object('removed', v_removed), p_namespace);
+    perform authn._leave(v_outer);
+    return v_removed;
+end
+$$;
+comment on function authn.reset_mfa(uuid, text, jsonb, text) is
+    'What an operator does for somebody who lost everything: no second step any more, apps and recovery codes removed '
+    '(passkeys stay, they are a way in), every session ended, the owner told. Returns how many authenticators went.';
+
+revoke all on function authn._login_is_recent(uuid, uuid, text), authn._ways_in(uuid, boolean, text),
+    authn.list_ways_in(uuid, text),
+    authn.enrol_authenticator(uuid, uuid, jsonb, jsonb, text), authn.rename_authenticator(uuid, uuid, text, jsonb, text),
+    authn.remove_authenticator(uuid, uuid, uuid, jsonb, jsonb, text),
+    authn.set_second_step(uuid, uuid, text, boolean, text, jsonb, text), authn.reset_mfa(uuid, text, jsonb, text)
+    from public;
+grant execute on function authn.enrol_authenticator(uuid, uuid, jsonb, jsonb, text),
+    authn.rename_authenticator(uuid, uuid, text, jsonb, text),
+    authn.remove_authenticator(uuid, uuid, uuid, jsonb, jsonb, text),
+    authn.set_second_step(uuid, uuid, text, boolean, text, jsonb, text), authn.reset_mfa(uuid, text, jsonb, text)
+    to portal_app;
+grant execute on function authn.list_ways_in(uuid, text) to portal_app;

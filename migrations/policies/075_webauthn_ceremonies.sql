@@ -1,0 +1,6 @@
+-- Rows of the tenant that the transaction works for, and without one no rows at all.
+
+drop policy if exists tenant on authn.webauthn_ceremonies;
+create policy tenant on authn.webauthn_ceremonies
+    using (namespace = (select nullif(current_setting('authn.tenant_id', true), '')))
+    with check (namespace = (select nullif(current_setting('authn.tenant_id', true), '')));

@@ -1,0 +1,121 @@
+"""The second step of a login: a form of one of the account's authenticators, and the other ways that it has."""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from litestar import Response
+from litestar.response import Redirect
+
+from portal.login.code_page import messages
+from portal.login.flow import LoginFlow
+from portal.login.method import Method, methods_on
+from portal.login.queries import list_authenticator_types
+from portal.login.service import find_flow, flow_page_gone
+from portal.web.locale import mark
+from portal.web.request import PortalRequest
+from portal.web.templates import page
+
+WRONG = mark("That code does not match. Wait for the next one and try again.")
+THROTTLED = mark("Too many tries. Please wait {minutes} minutes, then try again.")
+
+
+class SecondStep(NamedTuple):
+    """A try at the second step that was counted before the code is looked at.
+
+    With `retry_after` > 0 (seconds) there were too many tries, and nothing was counted.
+    """
+
+    attempt_id: int | None
+    user_id: str
+    authenticators: tuple[Mapping[str, Any], ...]  # id, secret, last_step, used_codes
+    now: int  # seconds since 1970, by the database's clock
+    retry_after: int
+
+
+async def begin_second_step(request: PortalRequest, flow: LoginFlow, mfa_type: str) -> SecondStep | None:
+    """Count a try at this flow's second step; None where the flow cannot go on."""
+    row = await request.portal.database.fetchrow(
+        "select * from authn.begin_second_step($1, $2, $3, $4)",
+        UUID(flow.id),
+        request.browser_digest,
+        mfa_type,
+        request.namespace.name,
+    )
+    if row is None:
+        return None
+    return SecondStep(
+        row["attempt_id"], str(row["user_id"]), tuple(row["authenticators"]), row["now_seconds"], row["retry_after"]
+    )
+
+
+async def fail_second_step(request: PortalRequest, step: SecondStep, mfa_type: str) -> None:
+    """Write the audit event of a wrong code."""
+    await request.portal.database.fetchval(
+        "select authn.fail_second_step($1, $2, $3, $4)",
+        step.attempt_id,
+        mfa_type,
+        request.context.as_actor(step.user_id),
+        request.namespace.name,
+    )
+
+
+async def flow_at_second_step(request: PortalRequest, flow_id: str) -> LoginFlow | Response[Any]:
+    """Return the flow that a form of the second step names, or the answer where it is not at that step."""
+    flow = await find_flow(request, flow_id)
+    if flow is None or not flow.usable:
+        return await flow_page_gone(request, flow)
+    if not flow.factors:
+        return Redirect(f"/login?flow={flow.id}", status_code=303)
+    return flow
+
+
+async def show_second_step(
+    request: PortalRequest,
+    flow: LoginFlow,
+    *,
+    way: str | None = None,
+    errors: dict[str, str] | None = None,
+    form_error: str | None = None,
+    status: int = 200,
+) -> Response[Any]:
+    """Render the form of the method `way`, or of the first one that this account has."""
+    methods = await _methods_of(request, flow)
+    chosen = next((method for method in methods if method.id == way), methods[0] if methods else None)
+    if chosen is None or chosen.challenge is None:
+        # The namespace asks for a second step and the account has none, or the method was switched off meanwhile.
+        return page(request, "login/no_second_step.html", status=403, flow_id=flow.id, email=flow.email)
+    return page(
+        request,
+        "login/second_step.html",
+        status=status,
+        form_may_leave=True,
+        flow_id=flow.id,
+        app_name=flow.app_name,
+        email=flow.email or "",
+        method=chosen,
+        shown=await chosen.challenge(request, flow),
+        others=[method for method in methods if method is not chosen],
+        **messages(request, errors, form_error),
+    )
+
+
+async def show_throttled(request: PortalRequest, flow: LoginFlow, way: str, retry_after: int) -> Response[Any]:
+    """Say that there were too many tries, and when the next one is possible."""
+    text = request.portal.templates.gettext(request.language)(THROTTLED)
+    text = text.format(minutes=max(1, round(retry_after / 60)))
+    response = await show_second_step(request, flow, way=way, form_error=text, status=429)
+    response.headers["retry-after"] = str(retry_after)
+    return response
+
+
+async def _methods_of(request: PortalRequest, flow: LoginFlow) -> list[Method]:
+    if flow.user_id is None:
+        return []
+    types = await list_authenticator_types(request.portal.database, flow.user_id, request.namespace.name)
+    used = {factor.method for factor in flow.factors}
+    return [
+        method
+        for method in methods_on(request)
+        if method.may_be_second and method.authenticator in types and method.id not in used
+    ]

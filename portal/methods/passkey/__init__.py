@@ -1,0 +1,1 @@
+"""Passkeys. Web Authentication Level 3: https://www.w3.org/TR/webauthn-3/."""

@@ -1,0 +1,1 @@
+"""Recovery codes: the second step of somebody who lost the phone."""

@@ -1,0 +1,1 @@
+"""Login by a code in a text message."""

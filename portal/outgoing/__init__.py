@@ -1,0 +1,1 @@
+"""Calls to addresses that other people chose: bounded, and never into the network that the portal stands in."""

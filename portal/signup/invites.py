@@ -1,0 +1,59 @@
+"""/invite/<code>: the link of an invitation. Opening it changes nothing; its button leads to the sign-up.
+
+The code opens no account by itself: the sign-up proves the address as any other does.
+"""
+
+from datetime import timedelta
+from typing import Any
+
+from litestar import Response, Router, get, post
+from litestar.response import Redirect
+
+from portal.crypto.tokens import IssuedToken, token_digest
+from portal.db.engine import Querier
+from portal.login.service import new_flow
+from portal.web.request import PortalRequest
+from portal.web.templates import page
+
+VALID_FOR = timedelta(days=7)  # as authn.create_invite; the mail says so
+MAX_CODE_LENGTH = 100  # characters; ours have 43
+
+
+@get("/invite/{code:str}", opt={"session": "optional"})
+async def invite_page(request: PortalRequest, code: str) -> Response[Any]:
+    """Show whom the link invites. Reads only."""
+    email = await _invited(request, code)
+    return page(request, "signup/invite.html", status=200 if email else 410, email=email, code=code)
+
+
+@post("/invite/{code:str}", opt={"session": "optional"}, status_code=303)
+async def use_invite(request: PortalRequest, code: str) -> Response[Any]:
+    """Lead to the sign-up with the address filled in. Signing up uses the invitation, not this."""
+    email = await _invited(request, code)
+    if email is None:
+        return page(request, "signup/invite.html", status=410, email=None, code=code)
+    flow_id = await new_flow(request, purpose="signup", email=email)
+    return Redirect(f"/signup?flow={flow_id}", status_code=303)
+
+
+async def create_invite(
+    database: Querier, email: str, code: IssuedToken, mail: str, actor: dict[str, Any], namespace: str
+) -> str:
+    """Invite an address; returns `invited`, or why not: `registered`, `closed`, `domain_refused`."""
+    return str(
+        await database.fetchval(
+            "select authn.create_invite($1, $2, $3, $4, $5)", email, code.digest, mail, actor, namespace
+        )
+    )
+
+
+async def _invited(request: PortalRequest, code: str) -> str | None:
+    if len(code) > MAX_CODE_LENGTH or request.namespace.policy.signup == "closed":
+        return None
+    row = await request.portal.database.fetchrow(
+        "select * from authn.find_invite($1, $2)", token_digest(code), request.namespace.name
+    )
+    return str(row["email"]) if row and row["usable"] else None
+
+
+ROUTER = Router(path="/", route_handlers=[invite_page, use_invite])

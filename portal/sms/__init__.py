@@ -1,0 +1,1 @@
+"""Text messages: how they are written, and how they leave."""

@@ -1,0 +1,71 @@
+"""`python -m tests.faults --verify` checks the list; `python -m tests.faults [AREA …]` seeds the faults.
+
+Each fault is seeded in a copy of the tree. Its tests must fail there: one that passes, or that cannot even be
+collected, shows nothing.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from tests.faults.fault import ROOT, Fault, problems, read_faults
+
+NOT_COPIED = shutil.ignore_patterns(".git", ".venv", ".cache", ".data", ".*_cache", "__pycache__", ".hypothesis")
+TESTS_FAILED = 1  # pytest's exit code; 2 to 5 are interrupted, broken, misused, nothing collected
+WITHIN = 300  # seconds for the tests of one fault
+
+
+def main(arguments: list[str]) -> int:
+    """Return the exit code of the command."""
+    if arguments == ["--verify"]:
+        return _verify()
+    return _seed_all(read_faults(arguments))
+
+
+def _verify() -> int:
+    faults = read_faults()
+    wrong = [(fault, problem) for fault in faults for problem in problems(fault)]
+    for fault, problem in wrong:
+        print(f"tests/faults/{fault.area}.toml: {fault.name}: {problem}", file=sys.stderr)
+    print(f"{len(faults)} seeded faults, {len(wrong)} problems")
+    return 1 if wrong else 0
+
+
+def _seed_all(faults: list[Fault]) -> int:
+    survived = 0
+    with tempfile.TemporaryDirectory(prefix="portal-faults-") as folder:
+        Path(folder).chmod(0o755)  # the tests' PostgreSQL runs as another account
+        tree = Path(folder) / "tree"
+        shutil.copytree(ROOT, tree, ignore=NOT_COPIED)
+        for fault in faults:
+            outcome = "; ".join(problems(fault)) or _seed(fault, tree)
+            survived += outcome != "caught"
+            print(f"{outcome:<12} {fault.area}: {fault.name}", flush=True)
+    print(f"{len(faults)} faults, {len(faults) - survived} caught")
+    return 1 if survived else 0
+
+
+def _seed(fault: Fault, tree: Path) -> str:
+    path = tree / fault.file
+    right = path.read_text(encoding="utf-8")
+    path.write_text(right.replace(fault.find, fault.replace), encoding="utf-8")
+    try:
+        environment = {**os.environ, "PYTHONPATH": str(tree), "PYTHONDONTWRITEBYTECODE": "1"}
+        command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *fault.tests]
+        ran = subprocess.run(
+            command, cwd=tree, env=environment, capture_output=True, text=True, timeout=WITHIN, check=False
+        )
+    except subprocess.TimeoutExpired:
+        return "too slow"
+    finally:
+        path.write_text(right, encoding="utf-8")
+    if ran.returncode == TESTS_FAILED and " failed" in ran.stdout:
+        return "caught"
+    return "SURVIVED" if ran.returncode == 0 else f"broken ({ran.returncode})"
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
