@@ -30,8 +30,9 @@ begin
         pairwise_key text
       )
     returning client_id into v_client_id;
-    perform authn._audit('client_created', 'client', v_client_id, null, p_client - array['secret_hash', 'pairwise_key'],
-        p_namespace);
+    -- Keys are long, and the table has them; the log is for what people look for.
+    perform authn._audit(
+        'client_created', 'client', v_client_id, null, p_client - array['secret_hash', 'pairwise_key', 'jwks'], p_namespace);
     perform authn._leave(v_outer);
     return v_client_id;
 end

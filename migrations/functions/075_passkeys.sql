@@ -96,7 +96,7 @@ comment on function authn.enrol_passkey(uuid, uuid, jsonb, jsonb, text) is
 create or replace function authn.find_passkey(p_credential_id bytea, p_namespace text default 'default')
 returns table (
     mfa_id uuid, user_id uuid, email text, public_key text, sign_count bigint, backup_eligible boolean, upgraded boolean,
-    demands_second_step boolean
+    demands_second_step boolean, disabled boolean
 )
 language plpgsql
 security definer
@@ -107,16 +107,16 @@ declare
 begin
     return query
     select m.id, u.id, u.email, m.secret, m.sign_count, m.backup_eligible, m.upgraded,
-           authn._demands_second_step(u.id, p_namespace)
+           authn._demands_second_step(u.id, p_namespace), u.disabled_at is not null
       from authn.mfa_secrets m
       join authn.users u on u.namespace = m.namespace and u.id = m.user_id
-     where m.namespace = p_namespace and m.credential_id = p_credential_id and u.disabled_at is null;
+     where m.namespace = p_namespace and m.credential_id = p_credential_id;
     perform authn._leave(v_outer);
 end
 $$;
 comment on function authn.find_passkey(bytea, text) is
-    'Whose passkey a credential id is, with its public key. No row for an unknown one, one of another tenant, and a disabled '
-    'user''s.';
+    'Whose passkey a credential id is, with its public key. No row for an unknown one and one of another tenant. A disabled '
+    'user''s is known: a browser that were told otherwise would forget it for good.';
 
 create or replace function authn.list_passkeys(p_user_id uuid, p_namespace text default 'default')
 returns table (

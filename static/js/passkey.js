@@ -100,7 +100,7 @@ class PasskeyLogin extends HTMLElement {
     const begun = await begin(this.dataset.options, this.form);
     const credential = await navigator.credentials.get({ publicKey: begun.publicKey, ...how });
     const { response } = credential;
-    if (credential.authenticatorAttachment === "platform") this.#stay();
+    this.#carryOver("remember_device");
     send(this.form, begun.ceremony, {
       id: credential.id,
       type: credential.type,
@@ -113,9 +113,9 @@ class PasskeyLogin extends HTMLElement {
     });
   }
 
-  // Whoever keeps a passkey on this very device does not share it.
-  #stay() {
-    this.#hide(this.form, "remember_device");
+  // "Stay logged in" is ticked in the password form of the same page, where there is one.
+  #carryOver(name) {
+    if (document.querySelector(`input[type=checkbox][name=${name}]:checked`)) this.#hide(this.form, name);
   }
 
   // The password form says that this device could make a passkey, so that one may be offered after the login.

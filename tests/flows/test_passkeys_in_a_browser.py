@@ -70,7 +70,7 @@ async def test_a_passkey_is_added_and_logs_in_to_the_app_with_one_click(
         with contextlib.suppress(Error):  # it went on by itself meanwhile
             await button.click(timeout=2_000)
     await expect_heading(page, "Let Demo app know who you are?")
-    await page.get_by_role("button", name="Allow").click()
+    await page.get_by_role("button", name="Allow", exact=True).click()
     await expect(page.locator("[data-claim=email]")).to_have_text(email)
     assert page.url.startswith(demo_app)
     assert len([url for url in posts if "/login" in url]) <= 4

@@ -48,10 +48,22 @@ def changing_routes() -> list[tuple[str, str, bool]]:
 
 
 ROUTES = changing_routes()
-GUARDED = [(method, path.replace("{token:str}", "x" * 43)) for method, path, exempt in ROUTES if not exempt]
+IN_A_PATH = {"{token:str}": "x" * 43, "{code:str}": "x" * 43, "{mfa_id:uuid}": "0d6cf2a3-7f0c-4b07-9a53-8f1f4f7d2a10"}
+
+
+def filled(path: str) -> str:
+    """A path with something in the place of each name."""
+    for name, value in IN_A_PATH.items():
+        path = path.replace(name, value)
+    assert "{" not in path, f"nothing to put into {path}"
+    return path
+
+
+GUARDED = [(method, filled(path)) for method, path, exempt in ROUTES if not exempt]
 # All but those that read no field: there the button itself is the whole message.
 LOG_OUT = ("/logout", "/oauth2/logout/confirm")
-READ = [(method, path) for method, path in GUARDED if path != "/logout" and not path.startswith("/link/")]
+A_BUTTON = ("/link/", "/invite/", "/login/lost/link/")
+READ = [(method, path) for method, path in GUARDED if path != "/logout" and not path.startswith(A_BUTTON)]
 
 FOREIGN: dict[str, dict[str, str]] = {
     "no_origin": {},

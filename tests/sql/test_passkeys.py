@@ -129,11 +129,14 @@ async def test_an_old_login_enrols_nothing(chen: Person) -> None:
     assert await chen.sql.rows("list_passkeys", chen.user_id, chen.namespace) == []
 
 
-async def test_a_disabled_users_passkey_is_not_found(chen: Person) -> None:
+async def test_a_disabled_users_passkey_is_known_and_opens_nothing(chen: Person) -> None:
     mine = secrets.token_hex(16)
-    await enrol(chen, credential_id=mine)
+    mfa_id = (await enrol(chen, credential_id=mine))["mfa_id"]
     await chen.sql.value("disable_user", chen.user_id, chen.namespace)
-    assert await chen.sql.row("find_passkey", bytes.fromhex(mine), chen.namespace) is None
+    found = await chen.sql.row("find_passkey", bytes.fromhex(mine), chen.namespace)
+    assert found
+    assert found["disabled"]
+    assert await use(chen, mfa_id, 2) == "gone"
 
 
 async def test_a_silent_passkey_is_whole_once_it_verified_its_user(chen: Person) -> None:

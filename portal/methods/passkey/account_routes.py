@@ -55,6 +55,7 @@ async def add_page(request: PortalRequest) -> Response[Any]:
 @post(f"{PAGE}/options", opt={"session": "required"}, status_code=200)
 async def registration_options(request: PortalRequest) -> dict[str, Any]:
     """Begin a ceremony for the page's script; `again` names the page that asks for a fresh login first."""
+    await read_form(request)  # empty, but a form: nothing else is answered
     if not login_is_recent(request.signed_in):
         return {"again": ADD_PAGE}
     return await ask_to_register(request)
@@ -99,6 +100,7 @@ async def rename_passkey(request: PortalRequest) -> Response[Any]:
 @post(PAGE + "/{mfa_id:uuid}/remove", opt={"session": "required"}, status_code=303)
 async def remove_passkey(request: PortalRequest) -> Response[Any]:
     """Remove a passkey, unless it is the last way in; end every other session, and tell the owner."""
+    await read_form(request)
     outcome = await remove(request, request.path_params["mfa_id"], REMOVED)
     return await answer_removal(request, outcome, flash_name="passkey_removed")
 

@@ -64,7 +64,7 @@ async def enrol_passkey(
 
 
 async def find_passkey(database: Querier, credential_id: bytes, namespace: str) -> StoredPasskey | None:
-    """Return whose passkey it is; None for an unknown one and for a disabled account's."""
+    """Return whose passkey it is; None for an unknown one."""
     row = await database.fetchrow("select * from authn.find_passkey($1, $2)", credential_id, namespace)
     if row is None:
         return None
@@ -77,6 +77,7 @@ async def find_passkey(database: Querier, credential_id: bytes, namespace: str) 
         backup_eligible=row["backup_eligible"],
         upgraded=row["upgraded"],
         demands_second_step=row["demands_second_step"],
+        disabled=row["disabled"],
     )
 
 

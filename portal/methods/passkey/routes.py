@@ -98,6 +98,8 @@ def _whose(
     request: PortalRequest, flow: LoginFlow | None, ceremony: queries.Ceremony, stored: StoredPasskey
 ) -> str | None:
     """Return what is wrong with the owner of a passkey in this place, or None."""
+    if stored.disabled:
+        return "account disabled"
     if ceremony.user_id is not None and ceremony.user_id != stored.user_id:
         return "passkey of somebody else"
     if flow and flow.factors and flow.user_id != stored.user_id:

@@ -18,6 +18,8 @@ CREDENTIAL_ID_MAX_LENGTH = 1023  # bytes, section 7.1 step 25
 KEY_KINDS = {(2, -7, 1), (1, -8, 6), (3, -257, None)}
 ALGORITHMS = (-7, -8, -257)
 TRANSPORTS = frozenset({"usb", "nfc", "ble", "smart-card", "hybrid", "internal"})
+# What reading forged JSON and CBOR ends in: wrong values, missing members, other types, nesting without end.
+UNREADABLE = (ValueError, LookupError, TypeError, RecursionError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +55,7 @@ class StoredPasskey:
     backup_eligible: bool
     upgraded: bool
     demands_second_step: bool
+    disabled: bool  # its user is
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +103,7 @@ def verify_registration(
         )
         flags = parse_attestation_object(registration.attestation_object).auth_data.flags
         kind = _key_kind(registration.credential_public_key)
-    except (WebAuthnException, ValueError, KeyError, TypeError) as error:
+    except (WebAuthnException, *UNREADABLE) as error:
         return Refused(type(error).__name__)
     if kind not in KEY_KINDS:
         return Refused("key type and algorithm do not fit")
@@ -108,13 +111,14 @@ def verify_registration(
         return Refused("credential id too long")
     if credential_id_of(answer) != registration.credential_id:
         return Refused("credential id differs from the attested one")
-    transports = answer["response"].get("transports") or ()
+    transports = answer["response"].get("transports")
+    named = transports if isinstance(transports, list) else []
     return NewPasskey(
         credential_id=registration.credential_id,
         public_key=registration.credential_public_key,
         sign_count=registration.sign_count,
         aaguid=UUID(registration.aaguid),
-        transports=tuple(sorted(TRANSPORTS.intersection(value for value in transports if isinstance(value, str)))),
+        transports=tuple(sorted(TRANSPORTS.intersection(value for value in named if isinstance(value, str)))),
         backup_eligible=flags.be,
         backed_up=flags.bs,
         user_verified=flags.uv,
@@ -158,7 +162,7 @@ def verify_assertion(
             require_user_verification=verified,
         )
         flags = parse_authenticator_data(decode_base64url(answer["response"]["authenticatorData"])).flags
-    except (WebAuthnException, ValueError, KeyError, TypeError) as error:
+    except (WebAuthnException, *UNREADABLE) as error:
         return Refused(type(error).__name__)
     if flags.be is not stored.backup_eligible:
         return Refused("backup eligibility changed")
@@ -169,7 +173,7 @@ def read_answer(text: str) -> dict[str, Any] | None:
     """Return the credential that a page's script posted, or None for anything else."""
     try:
         answer = json.loads(text)
-    except ValueError:
+    except UNREADABLE:
         return None
     if not isinstance(answer, dict) or not isinstance(answer.get("response"), dict):
         return None
@@ -180,7 +184,7 @@ def _framing(answer: Mapping[str, Any]) -> str | None:
     # Our pages are never framed: an answer from inside a frame was asked for by somebody else's page (7.2, step 13).
     try:
         client_data = json.loads(decode_base64url(str(answer["response"]["clientDataJSON"])))
-    except (ValueError, KeyError):
+    except UNREADABLE:
         return "client data malformed"
     if not isinstance(client_data, dict):
         return "client data malformed"

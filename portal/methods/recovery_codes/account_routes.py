@@ -39,6 +39,7 @@ async def codes_page(request: PortalRequest) -> Response[Any]:
 @post(PAGE, opt={"session": "required"}, status_code=200)
 async def make_codes(request: PortalRequest) -> Response[Any]:
     """Make a set, end the one before, and show it this once."""
+    await read_form(request)
     if not login_is_recent(request.signed_in):
         return await ask_to_log_in_again(request, PAGE)
     if not (await _count(request)).demanded:

@@ -96,6 +96,7 @@ async def rename_app(request: PortalRequest) -> Response[Any]:
 @post(PAGE + "/{mfa_id:uuid}/remove", opt={"session": "required"}, status_code=303)
 async def remove_app(request: PortalRequest) -> Response[Any]:
     """Remove an app, end every other session, and tell the owner."""
+    await read_form(request)
     outcome = await remove(request, request.path_params["mfa_id"], REMOVED)
     return await answer_removal(request, outcome, flash_name="authenticator_app_removed")
 

@@ -131,6 +131,32 @@ def test_k1_an_algorithm_that_does_not_fit_the_key_is_refused(zoe: Person) -> No
     assert zoe.response.status_code == 422
 
 
+def test_u2_an_answer_nested_without_end_is_refused(somebody: Somebody) -> None:
+    mallory = somebody()
+    begun = ask(mallory, "/login/passkey/options")
+    mallory.post("/login/passkey", {"ceremony": begun["ceremony"], "credential": "[" * 4000})
+    assert mallory.response.status_code == 422
+
+
+def test_u2_a_key_that_is_no_map_is_refused(zoe: Person) -> None:
+    zoe.sign_up(an_email("chen"))
+    authenticator = Authenticator(zoe.origin)
+    begun = ask(zoe, "/account/passkeys/options")
+    credential = authenticator.register(begun["publicKey"], cose=[])
+    zoe.post("/account/passkeys", {"ceremony": begun["ceremony"], "credential": credential})
+    assert zoe.response.status_code == 422
+
+
+def test_u2_transports_that_are_no_list_are_left_out(zoe: Person) -> None:
+    zoe.sign_up(an_email("chen"))
+    authenticator = Authenticator(zoe.origin)
+    begun = ask(zoe, "/account/passkeys/options")
+    credential = json.loads(authenticator.register(begun["publicKey"]))
+    credential["response"]["transports"] = 5
+    zoe.post("/account/passkeys", {"ceremony": begun["ceremony"], "credential": json.dumps(credential)})
+    assert zoe.path == "/account/security"
+
+
 def test_k1_a_counter_that_does_not_rise_is_refused(zoe: Person, somebody: Somebody) -> None:
     zoe.sign_up(an_email("chen"))
     authenticator = add_passkey(zoe, counts=True, synced=False)
@@ -364,3 +390,16 @@ def test_only_what_is_a_way_in_stands_in_for_a_password(somebody: Somebody, inst
     person = somebody().open("/signup")
     person.post("/signup", {"email": an_email(), "instead": instead})
     assert person.response.status_code == 422
+
+
+def test_a_disabled_accounts_passkey_opens_nothing_and_is_not_forgotten(
+    chen: tuple[Person, Authenticator, str], somebody: Somebody, portal_server: PortalServer
+) -> None:
+    _zoe, authenticator, email = chen
+    portal_server.sql(f"update authn.users set disabled_at = now() where email = '{email}'")
+    refused = use_passkey(somebody(), authenticator)
+    assert refused.response.status_code == 422
+    assert not refused.is_logged_in()
+    assert "data-unknown" not in refused.response.text, "the browser would drop a passkey that may work again"
+    unknown = use_passkey(somebody(), authenticator, id=b"unknown credential id")
+    assert "data-unknown" in unknown.response.text
