@@ -1,22 +1,24 @@
 """/account/apps in a browser: seen, asked about in a dialog, disconnected without leaving the page."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
 
 from tests.support.browser import Visit
+from tests.support.person import PASSWORD, Person, an_email
 from tests.support.server import PortalServer
-
-PASSWORD = "correct-horse-battery"
 
 
 @pytest.mark.parametrize("phone", [True, False])
 async def test_an_app_is_disconnected_on_the_page(
-    portal_server: PortalServer, demo_app: str, visit: Visit, phone: bool, tmp_path: Path
+    portal_server: PortalServer, demo_app: str, visit: Visit, zoe: Person, phone: bool, tmp_path: Path
 ) -> None:
+    email = an_email()
+    await asyncio.to_thread(zoe.sign_up, email)
     page = await (await visit(phone=phone, dark=phone)).new_page()
     await page.goto(f"{demo_app}/login")
-    await page.get_by_label("E-mail").first.fill("alice@example.com")
+    await page.get_by_label("E-mail").first.fill(email)
     await page.keyboard.press("Enter")
     await page.locator("input[name=password]").fill(PASSWORD)
     await page.keyboard.press("Enter")
