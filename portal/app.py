@@ -28,6 +28,7 @@ from portal.web.error_pages import answer_fault, answer_http_exception, answer_o
 from portal.web.forms import MAX_BODY_BYTES
 from portal.web.gate import Gate, refuse_during_outage
 from portal.web.metrics import start_counting
+from portal.web.refusals import Refusals
 from portal.web.request import Portal, PortalRequest
 from portal.web.same_origin import require_same_origin
 from portal.web.templates import Templates
@@ -87,7 +88,13 @@ def create_app(settings: Settings, database: Database | None = None, make_gate: 
     app.state.portal = portal
     app.state.methods = methods
     app.state.link_kinds = {kind.outcome: kind for kind in LINK_KINDS}
-    return make_gate(app, find_namespace=hosts.find, fallback=hosts.default(), trusted=settings.trusted_proxies)
+    return make_gate(
+        app,
+        find_namespace=hosts.find,
+        fallback=hosts.default(),
+        trusted=settings.trusted_proxies,
+        refusals=Refusals(database),
+    )
 
 
 def app_from_environment() -> Gate:

@@ -14,6 +14,7 @@ from portal.login.links import LinkKind
 from portal.login.method import Method
 from portal.login.routes import ROUTER as LOGIN
 from portal.login.terms import ROUTER as TERMS
+from portal.login.unlock import LINKS as UNLOCK_LINKS
 from portal.mail.outbox import CHANNEL as OUTBOX_CHANNEL
 from portal.mail.outbox import deliver_due_mail
 from portal.mail.senders import sender_for
@@ -56,6 +57,7 @@ ROUTERS: tuple[Router, ...] = (
 )
 
 LINK_KINDS: tuple[LinkKind, ...] = (
+    *UNLOCK_LINKS,
     *SIGNUP_LINKS,
     *RECOVERY_LINKS,
     *(kind for method in METHODS for kind in method.links),

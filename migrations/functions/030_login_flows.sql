@@ -52,7 +52,10 @@ begin
         perform authn._leave(v_outer);
         return;
     end if;
-    select v.* into v_proof from authn.verifications v where v.flow_id = v_flow.id order by v.created_at desc limit 1;
+    -- The mail that unlocks is no proof that a page waits for.
+    select v.* into v_proof
+      from authn.verifications v
+     where v.flow_id = v_flow.id and v.purpose <> 'unlock' order by v.created_at desc limit 1;
     perform authn._leave(v_outer);
     v_own := v_flow.browser_digest = coalesce(p_browser_digest, '');
     if not v_own then

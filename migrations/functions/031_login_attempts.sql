@@ -5,7 +5,7 @@ create or replace function authn.begin_password_login(
     p_email text, p_browser_digest text, p_actor jsonb, p_namespace text default 'default'
 ) returns table (
     attempt_id bigint, user_id uuid, password_hash text, disabled boolean, has_second_factor boolean,
-    retry_after integer
+    retry_after integer, locked boolean
 )
 language plpgsql
 security definer
@@ -19,6 +19,7 @@ declare
     v_user authn.users;
     v_known boolean := false;
     v_retry integer;
+    v_locked boolean;
     v_attempt bigint;
 begin
     -- Parallel guesses line up here; without the lock each would count before the others are seen.
@@ -27,22 +28,32 @@ begin
     if v_user.id is not null and p_browser_digest is not null then
         v_known := exists (
             select 1 from authn.known_browsers k
-             where k.namespace = p_namespace and k.user_id = v_user.id and k.browser_digest = p_browser_digest);
+             where k.namespace = p_namespace and k.user_id = v_user.id and k.browser_digest = p_browser_digest)
+            or exists (
+            select 1 from authn.login_unlocks k
+             where k.namespace = p_namespace and k.user_id = v_user.id and k.browser_digest = p_browser_digest
+               and k.expires_at > now());
     end if;
-    v_retry := authn._login_retry_after(v_email, v_prefix, p_browser_digest, v_known, p_namespace);
+    -- The day's tries first: then only the mailbox helps, and waiting a quarter of an hour would be a false promise.
+    v_retry := case when v_known then 0 else authn._login_locked_for(v_email, p_namespace) end;
+    v_locked := v_retry > 0;
+    if not v_locked then
+        v_retry := authn._login_retry_after(v_email, v_prefix, p_browser_digest, v_known, p_namespace);
+    end if;
     if v_retry = 0 then
         insert into authn.login_attempts (namespace, email, success, ip_address, browser_digest, known_browser)
         values (p_namespace, v_email, false, v_ip, p_browser_digest, v_known)
         returning id into v_attempt;
     end if;
     return query select v_attempt, v_user.id, v_user.password_hash, v_user.disabled_at is not null,
-        v_user.id is not null and authn._demands_second_step(v_user.id, p_namespace), v_retry;
+        v_user.id is not null and authn._demands_second_step(v_user.id, p_namespace), v_retry, v_locked;
     perform authn._leave(v_outer);
 end
 $$;
 comment on function authn.begin_password_login(text, text, jsonb, text) is
     'Takes one attempt from the budget and returns what the password is checked against; every column but retry_after is '
-    'NULL for an unknown address. retry_after > 0 (seconds): the budget is used up and nothing was taken.';
+    'NULL for an unknown address. retry_after > 0 (seconds): the budget is used up and nothing was taken. locked: it is the '
+    'budget of a day, of every browser that the account does not know; see begin_unlock.';
 
 create or replace function authn.begin_password_login_of_flow(
     p_flow_id uuid, p_email text, p_browser_digest text, p_actor jsonb, p_namespace text default 'default'
@@ -105,10 +116,25 @@ begin
            and a.prefix = p_prefix and a.attempted_at > now() - c_window
          order by a.attempted_at desc limit 50) t
     having count(*) = 50;
-    if v_oldest is not null then
-        return greatest(ceil(extract(epoch from v_oldest + c_window - now()))::integer, 1);
+    if v_oldest is null then
+        return 0;
     end if;
-    -- 100 a day for this address from browsers it does not know.
+    return greatest(ceil(extract(epoch from v_oldest + c_window - now()))::integer, 1);
+end
+$$;
+comment on function authn._login_retry_after(text, cidr, text, boolean, text) is
+    'Seconds until the next attempt is allowed, 0 when it is allowed now. Inner limits keep the count cheap even for an '
+    'address with hundreds of thousands of attempts.';
+revoke all on function authn._login_retry_after(text, cidr, text, boolean, text) from public;
+
+create or replace function authn._login_locked_for(p_email text, p_namespace text) returns integer
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_oldest timestamptz;
+begin
     select min(t.attempted_at) into v_oldest from (
         select a.attempted_at from authn.login_attempts a
          where a.namespace = p_namespace and a.email = p_email and not a.success and not a.known_browser
@@ -121,10 +147,9 @@ begin
     return greatest(ceil(extract(epoch from v_oldest + interval '1 day' - now()))::integer, 1);
 end
 $$;
-comment on function authn._login_retry_after(text, cidr, text, boolean, text) is
-    'Seconds until the next attempt is allowed, 0 when it is allowed now. Inner limits keep the count cheap even for an '
-    'address with hundreds of thousands of attempts.';
-revoke all on function authn._login_retry_after(text, cidr, text, boolean, text) from public;
+comment on function authn._login_locked_for(text, text) is
+    'Seconds until browsers that the account does not know may try again, 0 while they have not failed 100 times in a day.';
+revoke all on function authn._login_locked_for(text, text) from public;
 
 create or replace function authn._confirm_login_attempt(p_attempt_id bigint, p_namespace text) returns void
 language plpgsql

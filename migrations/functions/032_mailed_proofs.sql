@@ -73,6 +73,7 @@ begin
       from authn.verifications v
       join authn.login_flows f on f.id = v.flow_id
      where v.namespace = p_namespace and v.email = v_email and v.created_at > now() - interval '1 day'
+       and v.purpose <> 'unlock'  -- has a cap of its own, which a stranger reaches by guessing
        and (not v_known_browser or f.browser_digest = v_browser);
     v_with_code := v_sent < c_codes_a_day;
     insert into authn.verifications
@@ -90,6 +91,8 @@ begin
             when not p_code_works then p_wish ->> 'mail_other'
             when v_with_code then p_wish ->> 'mail_code'
             else p_wish ->> 'mail_link' end, p_namespace);
+    else
+        perform authn._count_refusal('mail_suppressed', p_purpose || '_mail', 1, v_ip, p_namespace);
     end if;
     return query select 'sent', v_flow_id, 0;
 end

@@ -9,16 +9,19 @@ as $$
 declare
     v_outer text := authn._enter(p_namespace);
     v_email text := authn._check_email(p_wish ->> 'email');
-    v_possible boolean;
+    v_outcome text;
     v_begun record;
 begin
     perform authn._apply_actor(p_actor);
-    v_possible := exists (
-        select 1 from authn.users u where u.namespace = p_namespace and u.email = v_email and u.disabled_at is null);
+    select case when u.disabled_at is null then 'recovery' else 'login_disabled' end into v_outcome
+      from authn.users u where u.namespace = p_namespace and u.email = v_email;
+    v_outcome := coalesce(v_outcome, 'login_not_possible');
     select b.* into v_begun
       from authn._begin_proof(
-               p_wish, 'recovery', case when v_possible then 'recovery' else 'login_not_possible' end, v_possible, p_actor,
-               p_namespace) b;
+               case when v_outcome = 'login_disabled'
+                    then p_wish || jsonb_build_object('mail_other', coalesce(p_wish -> 'mail_disabled', p_wish -> 'mail_other'))
+                    else p_wish end,
+               'recovery', v_outcome, v_outcome = 'recovery', p_actor, p_namespace) b;
     if v_begun.outcome = 'sent' then
         perform authn._audit('recovery_mail_requested', 'email', v_email, null, null, p_namespace);
     end if;
@@ -28,7 +31,7 @@ end
 $$;
 comment on function authn.begin_recovery(jsonb, jsonb, text) is
     'Mails a recovery code and link, or, where no account can log in, that there is none: same rows, same statements. '
-    'p_wish: what _begin_proof takes. Outcome: sent, too_soon or throttled (with retry_after), gone.';
+    'p_wish: what _begin_proof takes, and mail_disabled for a disabled account. Outcome: sent, too_soon or throttled (with retry_after), gone.';
 
 create or replace function authn.use_recovery_mail_code(
     p_flow_id uuid, p_browser_digest text, p_verification_id uuid, p_code_digest text, p_actor jsonb,

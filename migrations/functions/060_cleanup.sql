@@ -42,6 +42,7 @@ begin
     v_total := v_total + v_deleted + authn._cleanup_refresh_tokens(p_namespace, p_batch_size)
         + authn._cleanup_invites(p_namespace, p_batch_size)
         + authn._cleanup_sms(p_namespace, p_batch_size)
+        + authn._cleanup_limits(p_namespace, p_batch_size)
         + authn._cleanup_second_step_attempts(p_namespace, p_batch_size)
         + authn._cleanup_second_step_recoveries(p_namespace, p_batch_size)
         + authn._cleanup_backchannel_logouts(p_namespace, p_batch_size)

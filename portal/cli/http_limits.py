@@ -13,6 +13,7 @@ from portal.web.security_headers import with_security_headers
 
 HEAD_MAX_SIZE = 32 * 1024  # bytes of request line and headers; our longest honest request has a tenth of it
 HEAD_WITHIN = 10.0  # seconds from the first byte, or from the connection, to the end of the headers
+FIRST_REQUEST_WITHIN = 1.0  # seconds that a new connection has to send its request when the server is leaving
 BODY_WITHIN = 20.0  # seconds from the end of the headers to the end of the body; forms are a few kilobytes
 
 
@@ -28,6 +29,8 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         self._head_size = 0
         self._in_head = True
         self._deadline: asyncio.TimerHandle | None = None
+        self._began = False  # a request has come
+        self._leaving = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Start the clock: a connection that says nothing is ended like one that says it slowly."""
@@ -69,11 +72,25 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         self._in_head = False
         self._expect_within(BODY_WITHIN)
         super().on_headers_complete()
+        self._began = True
+        if self._leaving:
+            self.cycle.keep_alive = False
 
     def on_message_complete(self) -> None:
         """Stop the clock: the rest is our own time."""
         self._stop_clock()
         super().on_message_complete()
+
+    def shutdown(self) -> None:
+        """End the connection because the server is leaving, but not before the first answer of a new one.
+
+        Whoever has just connected has a request on the way. To close now would lose it, and no client repeats a form.
+        """
+        if self._began or self.transport.is_closing():
+            super().shutdown()
+        else:
+            self._leaving = True
+            self._expect_within(FIRST_REQUEST_WITHIN)
 
     def send_400_response(self, msg: str) -> None:
         """Answer what the parser refused, with the headers that every answer of ours has."""

@@ -37,11 +37,13 @@ def draft_proof(
     other_message: str,
     link_valid_for: timedelta,
     resend: bool,
+    disabled_message: str | None = None,
 ) -> dict[str, Any]:
     """Make the `p_wish` argument of the SQL function that notes the wish and sends its mail.
 
     `message` is the mail with code and link, `other_message` the one for an address where there is nothing to prove:
-    folders of templates/email. With `resend` a second mail within 30 seconds is refused. Without a flow one is started.
+    folders of templates/email; `disabled_message` is the one for a disabled account, where that is another. With
+    `resend` a second mail within 30 seconds is refused. Without a flow one is started.
     """
     verification_id = str(uuid4())
     code, link = new_short_code(), new_token()
@@ -67,6 +69,7 @@ def draft_proof(
         "mail_code": sealed_mail(request, message, email, code=code, **values),
         "mail_link": sealed_mail(request, message, email, code=None, **values),
         "mail_other": sealed_mail(request, other_message, email, **values),
+        "mail_disabled": sealed_mail(request, disabled_message, email, **values) if disabled_message else None,
         "resend": resend,
     }
 

@@ -16,6 +16,7 @@ from portal.login.flow import Factor, LoginFlow
 from portal.login.links import LinkKind
 from portal.settings import Settings
 from portal.web.locale import mark
+from portal.web.refusals import mark_refusal
 from portal.web.request import PortalRequest
 
 OFF_HEADING = mark("This way to log in is switched off")
@@ -123,4 +124,5 @@ def refuse_methods_that_are_off(request: PortalRequest, handler: BaseRouteHandle
     """
     method_id = handler.opt.get("method")
     if method_id and not request.namespace.policy.allows(method_id):
+        mark_refusal(request.facts, "method_off")
         raise Forbidden(OFF_TEXT, heading=OFF_HEADING, way_back="/login")

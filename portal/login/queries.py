@@ -7,6 +7,7 @@ from uuid import UUID
 from portal.db.engine import Querier
 from portal.login.flow import Factor, LoginFlow
 from portal.login.links import Link
+from portal.login.mailed_proof import Begun
 
 
 class Completed(NamedTuple):
@@ -115,6 +116,27 @@ def completed(row: Any) -> Completed:
         tuple(row["enrolled"]),
         tuple(row["declined"]),
     )
+
+
+async def begin_unlock(database: Querier, wish: dict[str, Any], actor: dict[str, Any], namespace: str) -> Begun:
+    """Mail the link that unlocks a browser, unless enough went before; the answer is the same."""
+    row = await database.fetchrow("select * from authn.begin_unlock($1, $2, $3)", wish, actor, namespace)
+    return Begun(row["outcome"], str(row["flow_id"]) if row["flow_id"] else None, 0)
+
+
+async def use_unlock_link(
+    database: Querier,
+    link_digest: str,
+    browser_digest: str,
+    elsewhere: dict[str, Any],
+    actor: dict[str, Any],
+    namespace: str,
+) -> str | None:
+    """Use an unlock link for this browser and return the flow that goes on; None when it no longer works."""
+    flow_id = await database.fetchval(
+        "select authn.use_unlock_link($1, $2, $3, $4, $5)", link_digest, browser_digest, elsewhere, actor, namespace
+    )
+    return str(flow_id) if flow_id else None
 
 
 async def find_link(database: Querier, link_digest: str, browser_digest: str | None, namespace: str) -> Link | None:

@@ -26,6 +26,7 @@ async def send_mail(request: PortalRequest, flow: LoginFlow | None, email: str) 
         email,
         message="recovery_code",
         other_message="login_not_possible",
+        disabled_message="login_disabled",
         link_valid_for=LINK_VALID_FOR,
         resend=True,
     )

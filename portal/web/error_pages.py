@@ -12,9 +12,10 @@ from litestar.exceptions import HTTPException
 from litestar.types import ASGIApp, Receive, Scope, Send
 
 from portal.db.engine import DatabaseUnavailable
-from portal.errors import Problem
+from portal.errors import Problem, Unprocessable
 from portal.web.locale import mark
 from portal.web.logging import get_logger
+from portal.web.refusals import mark_refusal
 from portal.web.request import PortalRequest
 from portal.web.return_to import own_path
 from portal.web.templates import page
@@ -48,6 +49,8 @@ log = get_logger("portal.errors")
 
 def answer_problem(request: PortalRequest, problem: Problem) -> Response[Any]:
     """Answer one of our own exceptions."""
+    if isinstance(problem, Unprocessable):
+        mark_refusal(request.facts, "odd_form")
     return error_page(
         request,
         problem.status,

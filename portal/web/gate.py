@@ -21,6 +21,7 @@ from portal.web.locale import choose_language
 from portal.web.logging import bind_request, get_logger
 from portal.web.metrics import metrics
 from portal.web.popup import OPENER_KEPT, keeps_opener
+from portal.web.refusals import Refusals, mark_refusal
 from portal.web.request import Namespace, RequestContext
 from portal.web.security_headers import with_security_headers
 
@@ -36,13 +37,20 @@ class Gate:
     """ASGI wrapper around the Litestar application."""
 
     def __init__(
-        self, app: ASGIApp, *, find_namespace: FindNamespace, fallback: Namespace, trusted: tuple[Network, ...]
+        self,
+        app: ASGIApp,
+        *,
+        find_namespace: FindNamespace,
+        fallback: Namespace,
+        trusted: tuple[Network, ...],
+        refusals: Refusals,
     ) -> None:
         """Wrap `app`. `fallback` serves probes and the refusals of unknown hosts."""
         self.app = app
         self._find_namespace = find_namespace
         self._fallback = fallback
         self._trusted = trusted
+        self._refusals = refusals
         self._ending = False
 
     @property
@@ -69,7 +77,9 @@ class Gate:
         async def answer(message: Message) -> None:
             nonlocal status, begun
             if message["type"] == "http.response.start":
-                status, begun = message["status"], True
+                status = message["status"]
+                await self._refusals.note(status, facts)
+                begun = True
                 headers = [(bytes(name), bytes(value)) for name, value in message["headers"]]
                 headers += [(b"set-cookie", cookie) for cookie in facts.get("cookies", {}).values()]
                 headers.append((b"x-request-id", facts["context"].request_id.encode()))
@@ -135,6 +145,7 @@ class Gate:
         hosts = [value for name, value in scope["headers"] if name == b"host"]
         if len(hosts) != 1:
             # uvicorn lets both pass; two readers that pick different ones is how mails get a foreign address.
+            mark_refusal(facts, "not_one_host")
             return 400, "The request must name one host."
         if scope["path"] in EXEMPT_FROM_HOST_RULE:
             return None

@@ -14,6 +14,7 @@ from litestar.types import HTTPScope
 
 from portal.errors import Forbidden
 from portal.web.logging import get_logger
+from portal.web.refusals import mark_refusal
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
@@ -30,5 +31,6 @@ def require_same_origin(connection: ASGIConnection[Any, Any, Any, Any], handler:
     allowed = fetch_site == ["same-origin"] if fetch_site else origin == [own_origin]
     if allowed:
         return
+    mark_refusal(connection.scope["state"], "cross_site")
     log.warning("cross_site_request_refused", fetch_site=fetch_site[:1], origin=origin[:1])
     raise Forbidden("This request came from another site. Open the page again and repeat what you did there.")

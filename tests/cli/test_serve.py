@@ -186,3 +186,16 @@ def test_logs_are_json_lines_without_what_stood_in_the_address(portal_server: Po
     requests = [line for line in lines if line["event"] == "request"]
     assert {"method", "route", "status", "ms", "request_id", "namespace"} <= set(requests[-1])
     assert marker not in portal_server.log()
+
+
+def test_who_has_just_connected_gets_an_answer_from_a_server_that_leaves(portal: Portal) -> None:
+    """A worker that is replaced must not lose the request that is on its way to it."""
+    server = portal.serve()
+    with server.connect() as connection:
+        time.sleep(0.2)  # accepted by now
+        server.process.send_signal(signal.SIGINT)  # no announcement: it leaves at once
+        time.sleep(0.3)
+        connection.sendall(b"GET /livez HTTP/1.1\r\nhost: " + server.url.removeprefix("http://").encode() + b"\r\n\r\n")
+        answer = connection.recv(65536)
+    assert answer.startswith(b"HTTP/1.1 200"), answer
+    assert b"connection: close" in answer.lower()

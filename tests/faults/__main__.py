@@ -5,6 +5,7 @@ collected, shows nothing.
 """
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -40,6 +41,11 @@ def _seed_all(faults: list[Fault]) -> int:
         Path(folder).chmod(0o755)  # the tests' PostgreSQL runs as another account
         tree = Path(folder) / "tree"
         shutil.copytree(ROOT, tree, ignore=NOT_COPIED)
+        # Without a fault they must pass: a test that is red anyway would catch everything.
+        sound = _run(tree, tuple(dict.fromkeys(test for fault in faults for test in fault.tests)), None)
+        if sound.returncode != 0:
+            print(f"The tests fail without a fault:\n{sound.stdout[-2000:]}", file=sys.stderr)
+            return 1
         for fault in faults:
             outcome = "; ".join(problems(fault)) or _seed(fault, tree)
             survived += outcome != "caught"
@@ -53,18 +59,27 @@ def _seed(fault: Fault, tree: Path) -> str:
     right = path.read_text(encoding="utf-8")
     path.write_text(right.replace(fault.find, fault.replace), encoding="utf-8")
     try:
-        environment = {**os.environ, "PYTHONPATH": str(tree), "PYTHONDONTWRITEBYTECODE": "1"}
-        command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *fault.tests]
-        ran = subprocess.run(
-            command, cwd=tree, env=environment, capture_output=True, text=True, timeout=WITHIN, check=False
-        )
+        ran = _run(tree, fault.tests, WITHIN)
     except subprocess.TimeoutExpired:
         return "too slow"
     finally:
         path.write_text(right, encoding="utf-8")
-    if ran.returncode == TESTS_FAILED and " failed" in ran.stdout:
+    if ran.returncode == TESTS_FAILED and _failed(ran.stdout):
         return "caught"
     return "SURVIVED" if ran.returncode == 0 else f"broken ({ran.returncode})"
+
+
+def _run(tree: Path, tests: tuple[str, ...], within: float | None) -> "subprocess.CompletedProcess[str]":
+    environment = {**os.environ, "PYTHONPATH": str(tree), "PYTHONDONTWRITEBYTECODE": "1"}
+    command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *tests]
+    return subprocess.run(
+        command, cwd=tree, env=environment, capture_output=True, text=True, timeout=within, check=False
+    )
+
+
+def _failed(summary: str) -> bool:
+    # Of pytest's last line: "1 error" is a fixture that broke, and what a test printed is none of its outcome.
+    return re.search(r"\b[1-9][0-9]* failed\b", summary.strip().rpartition("\n")[2]) is not None
 
 
 if __name__ == "__main__":

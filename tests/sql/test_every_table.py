@@ -40,6 +40,7 @@ BY_TYPE = {
     "bigint": "1",
     "bytea": "'\\x01'",
     "inet": "'192.0.2.1'",
+    "cidr": "'192.0.2.1/32'",
     "text[]": "array['a-value']",
     "integer[]": "array[1]",
     "uuid[]": "'{}'",

@@ -58,8 +58,9 @@ class CountedPortal:
     def note(self, record: Any) -> None:
         """Keep a statement with the request that ran it; asyncpg calls back in the request's own context."""
         request_id, _namespace = _request.get()
-        # Which namespace a host belongs to is asked once a second, whoever the next request is about.
-        if request_id and "find_namespace" not in record.query:
+        # Which namespace a host belongs to is asked once a second, and refusals are counted by the minute, whoever the
+        # next request is about.
+        if request_id and "find_namespace" not in record.query and "note_refusal" not in record.query:
             self._statements.setdefault(request_id, []).append(" ".join(record.query.split()))
 
     def work_of(self, send: Any) -> tuple[httpx.Response, Work]:
@@ -82,8 +83,9 @@ class CountedPortal:
         return [dict(row) for row in fetch(self.database.superuser_url, query, *arguments)]
 
     def _count_rows(self) -> dict[str, int]:
-        # Audit events without a request are the worker's own.
-        ours = {"audit_events": " where request_id is not null"}
+        # Audit events without a request are the worker's own, and those of refusals go by the minute.
+        by_the_minute = "event_type not in ('request_refused', 'mail_suppressed')"
+        ours = {"audit_events": f" where request_id is not null and {by_the_minute}"}
         columns = ", ".join(f"(select count(*) from authn.{table}{ours.get(table, '')}) as {table}" for table in ROWS)
         return {name: int(count) for name, count in self.rows(f"select {columns}")[0].items()}
 

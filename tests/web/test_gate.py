@@ -3,13 +3,15 @@
 import httpx
 
 from portal.web.gate import Gate
+from portal.web.refusals import Refusals
 from portal.web.request import Namespace
 
 NAMESPACE = Namespace(name="default", origin="http://localhost")
 
 
 async def ask(app: object, find_namespace: object) -> httpx.Response:
-    gate = Gate(app, find_namespace=find_namespace, fallback=NAMESPACE, trusted=())  # type: ignore[arg-type]
+    nothing_refused = Refusals(None)  # type: ignore[arg-type]
+    gate = Gate(app, find_namespace=find_namespace, fallback=NAMESPACE, trusted=(), refusals=nothing_refused)  # type: ignore[arg-type]
     async with httpx.AsyncClient(transport=httpx.ASGITransport(gate), base_url="http://localhost") as http:
         return await http.get("/login")
 

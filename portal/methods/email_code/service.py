@@ -27,6 +27,7 @@ async def send_mail(request: PortalRequest, flow: LoginFlow | None, email: str) 
         email,
         message="login_code",
         other_message="login_not_possible",
+        disabled_message="login_disabled",
         link_valid_for=timedelta(minutes=request.namespace.policy.login_link_minutes),
         resend=True,
     )

@@ -12,7 +12,7 @@ class PasswordAttempt(NamedTuple):
     """An attempt that was counted before the password is looked at.
 
     `user_id` and `password_hash` are None for an unknown address. With `retry_after` > 0 (seconds) the budget is used
-    up and nothing was counted.
+    up and nothing was counted; `locked` says that it is the budget of a day, which the owner opens from the mailbox.
     """
 
     attempt_id: int | None
@@ -21,6 +21,7 @@ class PasswordAttempt(NamedTuple):
     disabled: bool
     has_second_factor: bool
     retry_after: int
+    locked: bool
 
 
 class PasswordState(NamedTuple):
@@ -67,6 +68,7 @@ def _attempt(row: Any) -> PasswordAttempt:
         bool(row["disabled"]),
         row["has_second_factor"],
         row["retry_after"],
+        row["locked"],
     )
 
 

@@ -10,6 +10,7 @@ from portal.login.address import read_address
 from portal.login.flow import Enrolled, Factor, LoginFlow
 from portal.login.routes import ADDRESS_INVALID, login_step
 from portal.login.service import ProvenFactor, complete_factor, find_flow, flow_page_gone
+from portal.login.unlock import answer_locked
 from portal.methods.password.policy import MAX_LENGTH
 from portal.methods.password.queries import (
     PasswordAttempt,
@@ -51,6 +52,9 @@ async def submit_password(request: PortalRequest) -> Response[Any]:
     actor = request.context.as_actor()
     database, namespace = request.portal.database, request.namespace.name
     attempt = attempt or await begin_password_login(database, email, request.browser_digest, actor, namespace)
+    if attempt.locked:
+        log.warning("login_locked", retry_after=attempt.retry_after)
+        return await answer_locked(request, flow, email, attempt.retry_after)
     if attempt.retry_after:
         log.warning("login_throttled", retry_after=attempt.retry_after)
         return await _throttled(request, flow, email, attempt.retry_after)

@@ -16,6 +16,7 @@ from portal.oidc.authorize.pending import PendingRequest
 from portal.oidc.authorize.response import FORM_POST, answer_address, answer_to_app, send_to_app
 from portal.oidc.clients import Client
 from portal.oidc.errors import PageError, RedirectError, error_page
+from portal.web.refusals import mark_refusal
 from portal.web.request import PortalRequest
 from portal.web.templates import page
 
@@ -27,6 +28,7 @@ async def refuse(request: PortalRequest, problem: PageError) -> Response[Any]:
     """Show a mistake to the person, and write it down where an app can be named for it."""
     if problem.client is not None:
         await _record(request, problem.client, problem.mistake)
+    mark_refusal(request.facts, "authorization_request")
     return error_page(request, problem)
 
 
