@@ -29,7 +29,7 @@ PIP := $(PY) -m pip --disable-pip-version-check --no-input
 INSTALL = mkdir -p "$$HOME" && $(PIP) install --quiet --require-hashes --only-binary :all:
 INSTALL_PORTAL = $(PIP) install --quiet --no-deps --no-build-isolation --editable .
 
-.PHONY: help run dev venv test test-pg15 test-pgbouncer test-tls test-install check faults screenshots docs bench format lock clean
+.PHONY: help run dev venv test test-pg15 test-pgbouncer test-tls test-install check faults attack screenshots docs bench format lock clean
 
 help: ## list these commands
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1@/p' $(MAKEFILE_LIST) | awk -F@ '{ printf "  make %-15s %s\n", $$1, $$2 }'
@@ -75,6 +75,9 @@ check: $(TEST_STAMP) ## check style, types, import directions and templates
 
 faults: $(TEST_STAMP) ## seed each listed fault in a copy and see its tests fail; ARGS=passkey takes one area
 	@browser=$$($(PY) -m tests.support.find_browser) && PORTAL_TEST_BROWSER="$$browser" exec $(PY) -m tests.faults $(ARGS)
+
+attack: $(TEST_STAMP) ## guess 10,000 times at one account from 500 addresses while its owner goes on; FAILURES=2000 is what make test does
+	@ATTACK_FAILURES=$(or $(FAILURES),10000) exec $(PY) -m pytest tests/security/test_attack.py $(ARGS)
 
 screenshots: $(TEST_STAMP) ## photograph every page into docs/screenshots
 	@browser=$$($(PY) -m tests.support.find_browser) && PORTAL_TEST_BROWSER="$$browser" exec $(PY) -m tests.screenshots

@@ -12,6 +12,7 @@ from portal.errors import Forbidden
 from portal.login.code_channel import CodeChannel
 from portal.login.flow import LoginFlow
 from portal.login.method import OFF_HEADING, OFF_TEXT, methods_on
+from portal.login.proof_of_work import after_work
 from portal.login.service import find_flow, flow_page_gone
 from portal.web.forms import Form, read_form
 from portal.web.request import PortalRequest
@@ -21,7 +22,9 @@ from portal.web.request import PortalRequest
 async def send_code(request: PortalRequest) -> Response[Any]:
     """Send a code, and go on to the page that asks for it: the same for every address and number."""
     channels = _channels(request)
-    form = await read_form(request)
+    form = await after_work(request, await read_form(request))
+    if isinstance(form, Response):
+        return form
     flow_id = form.text("flow")
     flow = await find_flow(request, flow_id)
     if flow_id and (flow is None or not flow.usable or flow.user_id):

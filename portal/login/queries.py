@@ -1,6 +1,6 @@
 """The SQL functions of login flows, one call each."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -137,6 +137,28 @@ async def use_unlock_link(
         "select authn.use_unlock_link($1, $2, $3, $4, $5)", link_digest, browser_digest, elsewhere, actor, namespace
     )
     return str(flow_id) if flow_id else None
+
+
+async def login_needs_work(
+    database: Querier, email: str, browser_digest: str | None, actor: dict[str, Any], namespace: str
+) -> bool:
+    """Return whether a password for this address is looked at only after some work."""
+    return bool(
+        await database.fetchval(
+            "select authn.login_needs_work($1, $2, $3, $4)", email, browser_digest, actor, namespace
+        )
+    )
+
+
+async def spend_challenge(
+    database: Querier, digest: str, valid_for: timedelta, actor: dict[str, Any], namespace: str, *, waited: bool
+) -> str:
+    """Use up a challenge of the bot check: `spent`, `again` (used before) or `wait` (others came first)."""
+    return str(
+        await database.fetchval(
+            "select authn.spend_challenge($1, $2, $3, $4, $5)", digest, waited, valid_for, actor, namespace
+        )
+    )
 
 
 async def find_link(database: Querier, link_digest: str, browser_digest: str | None, namespace: str) -> Link | None:

@@ -17,6 +17,7 @@ from portal.login.code_page import (
 )
 from portal.login.flow import LoginFlow
 from portal.login.mailed_proof import read_code, typed_code
+from portal.login.proof_of_work import after_work
 from portal.login.routes import ADDRESS_INVALID
 from portal.login.service import find_flow, flow_page_gone
 from portal.methods.password.method import METHOD as PASSWORD
@@ -57,7 +58,9 @@ async def recover_page(request: PortalRequest) -> Response[Any]:
 @post("/recover", opt={"session": "optional"}, status_code=303)
 async def submit_address(request: PortalRequest) -> Response[Any]:
     """Mail a code and a link, and go on to the page that asks for the code: the same for every address."""
-    form = await read_form(request)
+    form = await after_work(request, await read_form(request))
+    if isinstance(form, Response):
+        return form
     flow_id = form.text("flow")
     flow = await find_flow(request, flow_id)
     if flow_id and (flow is None or not flow.usable or flow.user_id):

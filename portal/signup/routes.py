@@ -18,6 +18,7 @@ from portal.login.finish import continue_logged_in
 from portal.login.flow import LoginFlow
 from portal.login.mailed_proof import read_code
 from portal.login.method import methods_on
+from portal.login.proof_of_work import after_work
 from portal.login.routes import ADDRESS_INVALID
 from portal.login.service import find_flow, flow_page_gone
 from portal.login.terms import TERMS_MISSING, accept_terms
@@ -61,7 +62,9 @@ async def signup_page(request: PortalRequest) -> Response[Any]:
 @post("/signup", opt={"session": "optional"}, status_code=303)
 async def submit_signup(request: PortalRequest) -> Response[Any]:
     """Take address and password, send the mail, and go on to the code: the same for every address."""
-    form = await read_form(request)
+    form = await after_work(request, await read_form(request))
+    if isinstance(form, Response):
+        return form
     flow_id = form.text("flow")
     flow = await find_flow(request, flow_id)
     if flow_id and (flow is None or not flow.usable or flow.user_id):

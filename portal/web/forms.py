@@ -35,6 +35,10 @@ class Form:
         """Return whether a field was sent, be it empty."""
         return name in self._fields
 
+    def first_values(self) -> dict[str, str]:
+        """Return every field exactly as sent, the first value of one that repeats."""
+        return {name: values[0] for name, values in self._fields.items()}
+
     def all(self, name: str) -> list[str]:
         """Return every value of a field that may repeat."""
         return self._fields.get(name, [])

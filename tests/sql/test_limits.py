@@ -5,6 +5,7 @@ import json
 import secrets
 import uuid
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from typing import Any
 
 import asyncpg
@@ -166,6 +167,48 @@ async def test_what_is_over_is_cleaned_up(sql: Sql, superuser: asyncpg.Connectio
     await sql.value("clean_up", 1000)
     for table in ("refusals", "login_unlocks", "spent_challenges"):
         assert await superuser.fetchval(f"select count(*) from authn.{table} where namespace = $1", namespace) == 1
+
+
+HOUR = timedelta(hours=1)
+
+
+async def test_a_challenge_is_spent_by_one_of_forty(pool: asyncpg.Pool, namespace: str) -> None:
+    calls = [("a" * 64, False, HOUR, actor(), namespace)] * AT_ONCE
+    outcomes = [answer[0] for answer in await everywhere(pool, "spend_challenge", calls)]
+    assert sorted(outcomes) == ["again"] * (AT_ONCE - 1) + ["spent"]
+
+
+async def test_of_forty_who_waited_in_one_network_one_goes_through(
+    sql: Sql, pool: asyncpg.Pool, superuser: asyncpg.Connection, namespace: str
+) -> None:
+    calls = [(f"{number:064}", True, HOUR, actor(), namespace) for number in range(AT_ONCE)]
+    outcomes = [answer[0] for answer in await everywhere(pool, "spend_challenge", calls)]
+    assert sorted(outcomes) == ["spent"] + ["wait"] * (AT_ONCE - 1)
+    assert await sql.value("spend_challenge", "b" * 64, True, HOUR, actor("203.0.113.10"), namespace) == "spent"
+    assert await sql.value("spend_challenge", "c" * 64, False, HOUR, actor(), namespace) == "spent"
+    await superuser.execute(
+        "update authn.spent_challenges set spent_at = spent_at - interval '16 seconds' where namespace = $1", namespace
+    )
+    assert await sql.value("spend_challenge", "d" * 64, True, HOUR, actor(), namespace) == "spent"
+
+
+@pytest.mark.parametrize("email", [EMAIL, "nobody@example.com"])
+async def test_work_is_asked_for_after_three_failures_of_an_address_or_a_network(
+    sql: Sql, namespace: str, email: str
+) -> None:
+    await sql.user(namespace)
+
+    async def needed(address: str, who: str = email) -> bool:
+        return bool(await sql.value("login_needs_work", who, BROWSER, actor(address), namespace))
+
+    for number in range(3):
+        assert not await needed(ADDRESS)
+        await sql.value("record_login_attempt", email, False, f"198.51.100.{number}", namespace)
+    assert await needed(ADDRESS)
+    for number in range(3):
+        assert not await needed("192.0.2.44", "somebody-else@example.com")
+        await sql.value("record_login_attempt", f"spray-{number}@example.com", False, "192.0.2.44", namespace)
+    assert await needed("192.0.2.44", "somebody-else@example.com")
 
 
 async def begin_login(sql: Sql, namespace: str) -> dict[str, Any]:

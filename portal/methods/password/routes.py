@@ -8,6 +8,8 @@ from portal.crypto.hashing import PASSWORDS, HashQueueFull
 from portal.errors import ServiceUnavailable
 from portal.login.address import read_address
 from portal.login.flow import Enrolled, Factor, LoginFlow
+from portal.login.proof_of_work import after_work
+from portal.login.queries import login_needs_work
 from portal.login.routes import ADDRESS_INVALID, login_step
 from portal.login.service import ProvenFactor, complete_factor, find_flow, flow_page_gone
 from portal.login.unlock import answer_locked
@@ -36,7 +38,9 @@ log = get_logger("portal.login")
 @post("/login/password", opt={"session": "optional"}, status_code=200)
 async def submit_password(request: PortalRequest) -> Response[Any]:
     """Check a password and go on to the next step of the login."""
-    form = await read_form(request)
+    form = await _after_work(request, await read_form(request))
+    if isinstance(form, Response):
+        return form
     flow_id = form.text("flow")
     flow, attempt = await _find_flow_and_begin(request, form)
     if flow_id and (flow is None or not flow.usable):
@@ -76,6 +80,18 @@ async def submit_password(request: PortalRequest) -> Response[Any]:
         await _stronger_hash(attempt.password_hash, password),
     )
     return await complete_factor(request, flow, proven, remembered=form.checked("remember_device"))
+
+
+async def _after_work(request: PortalRequest, form: Form) -> Form | Response[Any]:
+    """Return the form, after some work where the namespace wants it of addresses and networks that have just failed."""
+    if not request.namespace.policy.proof_of_work or form.has("kept"):
+        return await after_work(request, form)
+    email = read_address(form.text("email"))
+    if email is None or not await login_needs_work(
+        request.portal.database, email, request.browser_digest, request.context.as_actor(), request.namespace.name
+    ):
+        return form
+    return await after_work(request, form)
 
 
 async def _find_flow_and_begin(request: PortalRequest, form: Form) -> tuple[LoginFlow | None, PasswordAttempt | None]:
