@@ -199,6 +199,7 @@ def test_the_comparison_sees_a_difference_where_there_is_one(counted: CountedPor
     assert right.cost != wrong.cost
 
 
+@pytest.mark.adversarial("U5")
 def test_every_password_that_is_checked_costs_exactly_one_hash(counted: CountedPortal) -> None:
     for email in (KNOWN, UNKNOWN, DISABLED, WITHOUT_PASSWORD):
         stranger = Stranger(counted, email)

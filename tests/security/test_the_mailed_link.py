@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from tests.support.html import HtmlPage
-from tests.support.person import FIREFOX, IPHONE, PASSWORD, Person, an_email, newest_mail
+from tests.support.person import FIREFOX, IPHONE, PASSWORD, Person, Somebody, an_email, newest_mail
 from tests.support.server import PortalServer, an_address
 
 AT_ONCE = 40
@@ -57,6 +57,41 @@ def test_opening_the_link_changes_nothing_however_often_and_by_whomever(
     zoe.open(link).submit(link)
     assert everything(portal_server) != before
     assert zoe.path == ("/login" if registered else "/account")
+
+
+@pytest.mark.parametrize("kind", ["login", "nobody", "recovery", "unlock"])
+def test_e6_every_kind_of_link_waits_for_its_button(
+    portal_server: PortalServer, zoe: Person, somebody: Somebody, kind: str
+) -> None:
+    email = an_email()
+    if kind != "nobody":
+        somebody().sign_up(email).log_out()
+    if kind == "unlock":
+        portal_server.sql(
+            "insert into authn.login_attempts (namespace, email, success, ip_address) "
+            f"select 'default', '{email}', false, '198.51.100.1'::inet + n from generate_series(1, 100) n"
+        )
+    door, fields = {
+        "login": ("/login/code", {}),
+        "nobody": ("/login/code", {}),
+        "recovery": ("/recover", {}),
+        "unlock": ("/login/password", {"password": PASSWORD}),
+    }[kind]
+    zoe.post(door, {"email": email, **fields})
+    link = newest_mail(portal_server, email).link
+    before = everything(portal_server)
+    for agent in SCANNERS:
+        headers = {"user-agent": agent, "x-forwarded-for": an_address()}
+        for method in ("GET", "HEAD", "GET"):
+            answer = httpx.request(method, portal_server.url + link, headers=headers, timeout=30)
+            assert answer.status_code == 200
+    zoe.http.get(link)
+    assert everything(portal_server) == before
+    # The positive control: the button does change something.
+    zoe.open(link).submit(link)
+    assert everything(portal_server) != before
+    leads_to = {"login": "/account", "nobody": "/signup", "recovery": "/recover/password", "unlock": "/login"}
+    assert zoe.path == leads_to[kind]
 
 
 def test_the_button_works_once(portal_server: PortalServer, zoe: Person) -> None:

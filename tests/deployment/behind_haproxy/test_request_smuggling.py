@@ -70,7 +70,7 @@ def seen_by_portals(deployment: Deployment) -> int:
     return sum(deployment.requests_seen(server) for server in deployment.servers)
 
 
-@pytest.mark.adversarial("U1")
+@pytest.mark.adversarial("D5")
 @pytest.mark.parametrize("form", FORMS)
 def test_no_portal_sees_a_request_that_the_proxy_did_not(deployment: Deployment, form: str) -> None:
     handed_on, seen = deployment.proxy.requests_sent_on(), seen_by_portals(deployment)
@@ -89,7 +89,7 @@ def test_no_portal_sees_a_request_that_the_proxy_did_not(deployment: Deployment,
         time.sleep(0.1)
 
 
-@pytest.mark.adversarial("U1")
+@pytest.mark.adversarial("D5")
 def test_a_portal_without_a_proxy_refuses_the_two_readings_itself(deployment: Deployment) -> None:
     server = deployment.servers[0]
     before = deployment.requests_seen(server)

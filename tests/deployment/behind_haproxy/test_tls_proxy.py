@@ -80,7 +80,7 @@ def test_the_portal_itself_says_so_too_and_the_proxys_line_is_no_cover(deploymen
         assert answer.headers["strict-transport-security"] == HSTS
 
 
-@pytest.mark.adversarial("R6")
+@pytest.mark.adversarial("D2")
 def test_what_a_client_says_of_its_own_address_is_not_believed(deployment: Deployment) -> None:
     with PersonOverTls(deployment, "127.0.0.77", **FORGED) as alice:
         alice.log_in(EMAIL, PASSWORD)
@@ -101,7 +101,7 @@ def test_what_a_client_says_of_its_own_address_is_not_believed(deployment: Deplo
     assert server.rows("select 1 as found from authn.login_attempts where ip_address = '203.0.113.66'") == []
 
 
-@pytest.mark.adversarial("R6")
+@pytest.mark.adversarial("D2")
 def test_who_comes_past_the_proxy_is_not_believed_either(deployment: Deployment) -> None:
     """From an address that is no trusted proxy the header is the visitor's own invention."""
     server = deployment.servers[0]
@@ -117,7 +117,7 @@ def test_who_comes_past_the_proxy_is_not_believed_either(deployment: Deployment)
     assert attempt["address"] == "127.0.0.78"
 
 
-@pytest.mark.adversarial("R6")
+@pytest.mark.adversarial("D1")
 def test_no_header_but_host_decides_which_portal_answers(deployment: Deployment) -> None:
     with deployment.client(**FORGED) as client:
         discovery = client.get("/.well-known/openid-configuration").json()
