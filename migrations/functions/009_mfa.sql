@@ -113,6 +113,23 @@ comment on function authn._demands_second_step(uuid, text) is
     'Whether a login of this user is complete only with a second step, or with one factor that counts for two.';
 revoke all on function authn._demands_second_step(uuid, text) from public;
 
+create or replace function authn._can_step_up(p_user_id uuid, p_namespace text) returns boolean
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return exists (
+        select 1
+          from authn.mfa_secrets m
+         where m.namespace = p_namespace and m.user_id = p_user_id and m.mfa_type in ('totp', 'webauthn')
+    );
+end
+$$;
+comment on function authn._can_step_up(uuid, text) is
+    'Whether the user has an authenticator that can stand second to another factor. Recovery codes are for those who lost it.';
+revoke all on function authn._can_step_up(uuid, text) from public;
+
 create or replace function authn.record_mfa_use(p_mfa_id uuid, p_namespace text default 'default') returns boolean
 language plpgsql
 security definer

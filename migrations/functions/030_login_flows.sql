@@ -12,12 +12,13 @@ declare
 begin
     insert into authn.login_flows
         (namespace, browser_digest, purpose, reauthenticate, return_to, client_id, app_name, email, user_id, factors,
-         remembered, expires_at)
+         remembered, second_step_wanted, expires_at)
     values
         (p_namespace, p_flow ->> 'browser_digest', coalesce(p_flow ->> 'purpose', 'login'),
          coalesce((p_flow ->> 'reauthenticate')::boolean, false), p_flow ->> 'return_to', p_flow ->> 'client_id',
          p_flow ->> 'app_name', p_flow ->> 'email', (p_flow ->> 'user_id')::uuid,
          coalesce(p_flow -> 'factors', '[]'), coalesce((p_flow ->> 'remembered')::boolean, false),
+         coalesce((p_flow ->> 'second_step_wanted')::boolean, false),
          now() + make_interval(secs => (p_flow ->> 'expires_in')::double precision))
     returning id into v_id;
     perform authn._leave(v_outer);
@@ -26,7 +27,7 @@ end
 $$;
 comment on function authn.start_login_flow(jsonb, text) is
     'Starts a login or sign-up. p_flow: browser_digest, purpose, reauthenticate, return_to, client_id, app_name, email, '
-    'remembered, expires_in (seconds). Returns the id that stands in the URL.';
+    'remembered, second_step_wanted (by the app), expires_in (seconds). Returns the id that stands in the URL.';
 
 create or replace function authn.get_login_flow(p_flow_id uuid, p_browser_digest text, p_namespace text default 'default')
 returns table (
@@ -182,7 +183,8 @@ begin
     if not authn._factors_suffice(
         coalesce(v_flow.factors, '[]') || coalesce(p_login -> 'factors', '[]'), v_user_id,
         coalesce((p_login ->> 'second_factor_required')::boolean, false)
-            or coalesce(authn._policy(p_namespace) ->> 'second_factor' = 'required', false), p_namespace
+            or coalesce(authn._policy(p_namespace) ->> 'second_factor' = 'required', false)
+            or coalesce(v_flow.second_step_wanted, false) and authn._can_step_up(v_user_id, p_namespace), p_namespace
     ) then
         v_session := null;
         outcome := 'pending';

@@ -178,7 +178,7 @@ def _run(settings: Settings, listener: socket.socket, *, reload: bool) -> bool:
         host=settings.host,
         port=settings.port,
         workers=settings.workers,
-        loop="uvloop",
+        loop="portal.cli.accepting:event_loop" if settings.workers > 1 else "uvloop",
         http=BoundedHttpProtocol,
         ws="none",
         lifespan="on",

@@ -36,11 +36,13 @@ async def start_flow(
     purpose: str = "login",
     hint: str | None = None,
     reauthenticate: bool = False,
+    second_step_wanted: bool = False,
 ) -> Redirect:
     """Start a login (or sign-up) bound to this browser and lead there.
 
     `return_to` is the own path that follows; `hint` is an address to fill in (OpenID Connect Core 3.1.2.1 login_hint);
-    `reauthenticate` asks for a fresh proof although there is a session.
+    `reauthenticate` asks for a fresh proof although there is a session; `second_step_wanted` for two factors, where the
+    account has them.
     """
     flow_id = await new_flow(
         request,
@@ -49,6 +51,7 @@ async def start_flow(
         app_name=app_name,
         purpose=purpose,
         reauthenticate=reauthenticate,
+        second_step_wanted=second_step_wanted,
         email=_first_address(request, hint, reauthenticate=reauthenticate),
     )
     page_path = "/signup" if purpose == "signup" else "/login"

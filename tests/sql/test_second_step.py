@@ -68,6 +68,21 @@ async def test_without_a_demanding_authenticator_one_factor_is_enough(bo: Person
     assert (await bo.complete(None, [PASSWORD], session=True))["outcome"] == "session"
 
 
+@pytest.mark.parametrize(("has", "outcome"), [("nothing", "session"), ("codes", "session"), ("passkey", "pending")])
+async def test_an_app_can_ask_for_the_second_step_of_whoever_has_one(
+    bo: Person, sql: Sql, has: str, outcome: str
+) -> None:
+    if has == "codes":
+        await bo.enrol("recovery_codes")
+    elif has == "passkey":
+        await bo.add_passkey()
+    flow = json.dumps({"browser_digest": BROWSER, "expires_in": 600, "second_step_wanted": True})
+    flow_id = await sql.value("start_login_flow", flow, bo.namespace)
+    assert (await bo.complete(flow_id, [PASSWORD], session=True))["outcome"] == outcome
+    if outcome == "pending":
+        assert (await bo.complete(flow_id, [PASSKEY], session=True))["outcome"] == "session"
+
+
 async def test_a_passkey_demands_a_second_step_when_its_owner_wants_it(bo: Person, sql: Sql) -> None:
     await bo.add_passkey()
     assert await _set_second_step(bo, "webauthn", on=True) == "changed"

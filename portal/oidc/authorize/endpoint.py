@@ -14,7 +14,13 @@ from portal.login.queries import list_authenticator_types
 from portal.login.service import new_flow, start_flow
 from portal.oidc.authorize.checks import first_problem
 from portal.oidc.authorize.pending import RESUME_PATH, PendingRequest, find_app, load_pending, store, stored
-from portal.oidc.authorize.prompts import Situation, next_interaction, scopes_to_ask, wants_stronger_login
+from portal.oidc.authorize.prompts import (
+    Situation,
+    next_interaction,
+    scopes_to_ask,
+    wants_stronger_login,
+    wants_two_factors,
+)
 from portal.oidc.authorize.refusals import answer_error, refuse
 from portal.oidc.authorize.response import see_other, send_to_app
 from portal.oidc.errors import PageError, RedirectError
@@ -83,6 +89,7 @@ async def switch_account(request: PortalRequest, request_id: FromPath[UUID]) -> 
         app_name=found.client.name,
         purpose="login",
         reauthenticate=True,
+        second_step_wanted=wants_two_factors(found.parameters, found.client),
         email=None,
     )
     return see_other(f"/login?flow={flow_id}")
@@ -117,6 +124,7 @@ async def decide(request: PortalRequest, pending: PendingRequest) -> Response[An
         hint=waiting.parameters.get("login_hint"),
         # With a session the login page would lead straight back here.
         reauthenticate=session is not None,
+        second_step_wanted=wants_two_factors(waiting.parameters, waiting.client),
     )
 
 

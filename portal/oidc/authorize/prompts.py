@@ -56,10 +56,15 @@ def wants_stronger_login(situation: Situation) -> bool:
     session = situation.session
     if session is None or acr_of(session.amr) == STRONG:
         return False
-    claims = read_claims(situation.parameters, situation.client)
+    return wants_two_factors(situation.parameters, situation.client)
+
+
+def wants_two_factors(parameters: Parameters, client: Client) -> bool:
+    """Tell whether the app asks for two factors, of those who have them."""
+    claims = read_claims(parameters, client)
     if claims.essential_acr:
         return WEAK not in claims.essential_acr
-    wished = (*situation.parameters.get("acr_values", "").split(), *claims.wished_acr)
+    wished = (*parameters.get("acr_values", "").split(), *claims.wished_acr)
     # In the order of preference (Core section 3.1.2.1); what we do not know is passed over.
     return next((value for value in wished if value in ACR_VALUES), WEAK) == STRONG
 
