@@ -113,22 +113,32 @@ comment on function authn._demands_second_step(uuid, text) is
     'Whether a login of this user is complete only with a second step, or with one factor that counts for two.';
 revoke all on function authn._demands_second_step(uuid, text) from public;
 
-create or replace function authn._can_step_up(p_user_id uuid, p_namespace text) returns boolean
+create or replace function authn.can_step_up(p_user_id uuid, p_namespace text default 'default') returns boolean
 language plpgsql
 stable
+security definer
 set search_path = pg_catalog, pg_temp
 as $$
+declare
+    v_outer text := authn._enter(p_namespace);
+    v_methods jsonb := authn._policy(p_namespace) -> 'methods';
+    v_can boolean;
 begin
-    return exists (
+    v_can := exists (
         select 1
           from authn.mfa_secrets m
-         where m.namespace = p_namespace and m.user_id = p_user_id and m.mfa_type in ('totp', 'webauthn')
-    );
+         where m.namespace = p_namespace and m.user_id = p_user_id
+           and (m.mfa_type = 'totp' and coalesce(v_methods ? 'totp', true)
+                or m.mfa_type = 'webauthn' and coalesce(v_methods ? 'passkey', true)));
+    perform authn._leave(v_outer);
+    return v_can;
 end
 $$;
-comment on function authn._can_step_up(uuid, text) is
-    'Whether the user has an authenticator that can stand second to another factor. Recovery codes are for those who lost it.';
-revoke all on function authn._can_step_up(uuid, text) from public;
+comment on function authn.can_step_up(uuid, text) is
+    'Whether the user has an authenticator that can stand second to another factor, of a method that the namespace has on. '
+    'Recovery codes are for those who lost theirs.';
+revoke all on function authn.can_step_up(uuid, text) from public;
+grant execute on function authn.can_step_up(uuid, text) to portal_app;
 
 create or replace function authn.record_mfa_use(p_mfa_id uuid, p_namespace text default 'default') returns boolean
 language plpgsql

@@ -184,7 +184,7 @@ begin
         coalesce(v_flow.factors, '[]') || coalesce(p_login -> 'factors', '[]'), v_user_id,
         coalesce((p_login ->> 'second_factor_required')::boolean, false)
             or coalesce(authn._policy(p_namespace) ->> 'second_factor' = 'required', false)
-            or coalesce(v_flow.second_step_wanted, false) and authn._can_step_up(v_user_id, p_namespace), p_namespace
+            or coalesce(v_flow.second_step_wanted, false) and authn.can_step_up(v_user_id, p_namespace), p_namespace
     ) then
         v_session := null;
         outcome := 'pending';

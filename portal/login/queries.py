@@ -101,6 +101,11 @@ async def list_authenticator_types(database: Querier, user_id: str, namespace: s
     return frozenset(row["mfa_type"] for row in rows)
 
 
+async def can_step_up(database: Querier, user_id: str, namespace: str) -> bool:
+    """Return whether a user has an authenticator that can stand second to another factor."""
+    return bool(await database.fetchval("select authn.can_step_up($1, $2)", UUID(user_id), namespace))
+
+
 async def list_ways_in(database: Querier, user_id: str, namespace: str) -> frozenset[str]:
     """Return what a user has to log in with: password, kinds of proven identities, types of authenticators."""
     return frozenset(await database.fetchval("select authn.list_ways_in($1, $2)", UUID(user_id), namespace))

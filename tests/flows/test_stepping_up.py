@@ -83,3 +83,19 @@ def test_who_has_one_factor_is_not_kept_out_by_a_wish(demo_app: str, zoe: Person
         "/login/password", password=PASSWORD
     )
     assert claim(allow(zoe), "acr") == "aal1"
+
+
+def test_the_wish_survives_a_login_that_forgot_it(demo_app: str, somebody: Somebody) -> None:
+    """Another address typed in the middle begins a flow that knows nothing of what the app asked for."""
+    email, owner = an_email("bo"), somebody()
+    owner.sign_up(email)
+    passkey = add_passkey(owner)
+    person = start_at(somebody(), demo_app, acr_values="aal2").submit("/login", email=email)
+    person.submit("/login/password", password=PASSWORD)
+    person.open(f"/login?flow={person.response.url.params['flow']}&change=1").submit("/login", email=email)
+    person.submit("/login/password", password=PASSWORD)
+    if person.page.heading != "Second step":
+        person.submit("/login/password", password=PASSWORD)
+    assert person.page.heading == "Second step"
+    use_passkey(person, passkey, flow=person.response.url.params["flow"])
+    assert claim(allow(person), "acr") == "aal2"

@@ -83,6 +83,14 @@ async def test_an_app_can_ask_for_the_second_step_of_whoever_has_one(
         assert (await bo.complete(flow_id, [PASSKEY], session=True))["outcome"] == "session"
 
 
+async def test_a_method_that_is_off_is_no_second_step_that_an_app_could_ask_for(bo: Person, sql: Sql) -> None:
+    await bo.add_passkey()
+    assert await sql.value("can_step_up", bo.user_id, bo.namespace) is True
+    await sql.value("create_namespace", bo.namespace, "Bo's", "{}")
+    await sql.value("set_namespace_policy", json.dumps({"methods": ["password"]}), "{}", bo.namespace)
+    assert await sql.value("can_step_up", bo.user_id, bo.namespace) is False
+
+
 async def test_a_passkey_demands_a_second_step_when_its_owner_wants_it(bo: Person, sql: Sql) -> None:
     await bo.add_passkey()
     assert await _set_second_step(bo, "webauthn", on=True) == "changed"

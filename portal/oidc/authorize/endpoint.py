@@ -10,7 +10,7 @@ from uuid import UUID
 from litestar import Response, get, post
 from litestar.params import FromPath
 
-from portal.login.queries import list_authenticator_types
+from portal.login.queries import can_step_up
 from portal.login.service import new_flow, start_flow
 from portal.oidc.authorize.checks import first_problem
 from portal.oidc.authorize.pending import RESUME_PATH, PendingRequest, find_app, load_pending, store, stored
@@ -31,9 +31,6 @@ from portal.oidc.server import ProviderServer
 from portal.web.popup import keep_opener
 from portal.web.request import CurrentSession, PortalRequest
 from portal.web.templates import page
-
-# What can stand second to another factor; recovery codes are for those who lost these.
-SECOND_FACTORS = frozenset({"totp", "webauthn"})
 
 
 @get("/oauth2/authorize", opt={"session": "optional"})
@@ -142,8 +139,8 @@ async def _situation(request: PortalRequest, pending: PendingRequest, hinted_use
     session = situation.session
     if session is None or not wants_stronger_login(situation):
         return situation
-    types = await list_authenticator_types(request.portal.database, session.user_id, request.namespace.name)
-    return replace(situation, has_second_factor=bool(types & SECOND_FACTORS))
+    has_one = await can_step_up(request.portal.database, session.user_id, request.namespace.name)
+    return replace(situation, has_second_factor=has_one)
 
 
 async def _begin(request: PortalRequest, parameters: Parameters) -> Response[Any]:

@@ -91,7 +91,10 @@ def _login_needed(situation: Situation, prompts: frozenset[str]) -> Interaction 
     fresh = _is_fresh(situation, session)
     if prompts & FRESH_LOGIN_PROMPTS and not fresh:
         return page
-    if not fresh and (_is_too_old(situation, session) or _steps_up(situation, prompts)):
+    if not fresh and _is_too_old(situation, session):
+        return "login"
+    # Fresh or not: the login page asks whoever has a second factor for it, so nobody comes back without.
+    if _steps_up(situation, prompts):
         return "login"
     return None if _is_the_person_meant(situation, session) else "login"
 
@@ -104,9 +107,8 @@ def _is_too_weak(situation: Situation) -> bool:
     session = situation.session
     if session is None or not read_claims(situation.parameters, situation.client).essential_acr:
         return False
-    # Whoever has a second factor is asked for it, once; an account without one cannot get any further.
-    may_step_up = situation.has_second_factor and not _is_fresh(situation, session)
-    return wants_stronger_login(situation) and not may_step_up
+    # Whoever has a second factor is asked for it; an account without one cannot get any further.
+    return wants_stronger_login(situation) and not situation.has_second_factor
 
 
 def _steps_up(situation: Situation, prompts: frozenset[str]) -> bool:
