@@ -79,16 +79,16 @@ begin
         return;
     end if;
     perform authn._accept_terms(v_user_id, v_flow.terms_version, p_namespace);
-    v_session_id := authn._issue_session(v_user_id, p_browser_digest, p_session, p_actor, p_namespace);
-    update authn.login_flows f set user_id = v_user_id, session_id = v_session_id, new_password_hash = null
-     where f.id = p_flow_id;
+    v_session_id := authn._first_session(p_flow_id, v_user_id, p_browser_digest, p_session, p_actor, p_namespace);
     perform authn._leave(v_outer);
-    return query select 'session', 0, v_user_id, v_session_id, v_flow.return_to;
+    return query select case when v_session_id is null then 'pending' else 'session' end, 0, v_user_id, v_session_id,
+        v_flow.return_to;
 end
 $$;
 comment on function authn.use_signup_code(uuid, text, uuid, text, jsonb, jsonb, text) is
     'Checks a sign-up code in the browser that signed up; the right one makes the account with the password that waited, '
-    'proves the address and starts the session, all in one commit. Outcome: session, wrong (tries_left), dead (used, '
+    'proves the address and starts the session, all in one commit. Outcome: session, pending (the namespace asks for a second '
+    'step), wrong (tries_left), dead (used, '
     'expired, five tries, or not this browser''s), taken (somebody proved the address meanwhile), refused (it may not sign '
     'up any more).';
 
@@ -136,12 +136,10 @@ begin
     end if;
     if v_own then
         perform authn._accept_terms(v_user_id, v_flow.terms_version, p_namespace);
-        v_session_id := authn._issue_session(v_user_id, p_browser_digest, p_session, p_actor, p_namespace);
-        update authn.login_flows f
-           set finished_at = now(), user_id = v_user_id, session_id = v_session_id, new_password_hash = null
-         where f.id = v_flow.id;
+        v_session_id := authn._first_session(v_flow.id, v_user_id, p_browser_digest, p_session, p_actor, p_namespace);
         perform authn._leave(v_outer);
-        return query select 'session', v_flow.id, v_user_id, v_session_id, v_flow.return_to;
+        return query select case when v_session_id is null then 'pending' else 'session' end, v_flow.id, v_user_id,
+            v_session_id, v_flow.return_to;
         return;
     end if;
     update authn.login_flows f
@@ -161,7 +159,7 @@ comment on function authn.use_signup_link(text, text, jsonb, jsonb, jsonb, text)
     'Acts on a mailed link, once. In the browser that signed up: account, password that waited, session. Elsewhere: account '
     'without a password and a fresh flow (p_elsewhere: return_to, expires_in …) in which one is chosen; the first browser''s '
     'flow goes on to log in; where the namespace has no passwords (p_elsewhere: passwordless) the fresh flow is a login. For a '
-    'registered address: a login. Outcome: session, choose_password, login, taken, refused (it may not sign up any more), dead.';
+    'registered address: a login. Outcome: session, pending, choose_password, login, taken, refused (it may not sign up any more), dead.';
 
 create or replace function authn.finish_signup(
     p_flow_id uuid, p_browser_digest text, p_password_hash text, p_session jsonb, p_actor jsonb,
@@ -193,15 +191,45 @@ begin
     end if;
     perform authn.update_password(v_flow.user_id, p_password_hash, p_namespace);
     perform authn._accept_terms(v_flow.user_id, v_flow.terms_version, p_namespace);
-    v_session_id := authn._issue_session(v_flow.user_id, p_browser_digest, p_session, p_actor, p_namespace);
-    update authn.login_flows f set session_id = v_session_id where f.id = v_flow.id;
+    v_session_id := authn._first_session(v_flow.id, v_flow.user_id, p_browser_digest, p_session, p_actor, p_namespace);
     perform authn._leave(v_outer);
-    return query select 'session', v_flow.user_id, v_session_id, v_flow.return_to;
+    return query select case when v_session_id is null then 'pending' else 'session' end, v_flow.user_id, v_session_id,
+        v_flow.return_to;
 end
 $$;
 comment on function authn.finish_signup(uuid, text, text, jsonb, jsonb, text) is
     'Ends a sign-up whose address was proven by a link opened in another browser than the one that asked: the password '
-    'chosen there becomes the account''s, and that browser is logged in.';
+    'chosen there becomes the account''s, and that browser is logged in. Outcome: session, pending, gone.';
+
+create or replace function authn._first_session(
+    p_flow_id uuid, p_user_id uuid, p_browser_digest text, p_session jsonb, p_actor jsonb, p_namespace text
+) returns uuid
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_session_id uuid;
+begin
+    if authn._policy(p_namespace) ->> 'second_factor' = 'required' then
+        -- The sign-up goes on as a login that has proven the mailbox and must set up its second step.
+        update authn.login_flows f
+           set purpose = 'login', finished_at = null, user_id = p_user_id, new_password_hash = null,
+               factors = jsonb_build_array(p_session -> 'mailbox')
+         where f.id = p_flow_id;
+        return null;
+    end if;
+    v_session_id := authn._issue_session(p_user_id, p_browser_digest, p_session - 'mailbox', p_actor, p_namespace);
+    update authn.login_flows f
+       set finished_at = coalesce(f.finished_at, now()), user_id = p_user_id, session_id = v_session_id,
+           new_password_hash = null
+     where f.id = p_flow_id;
+    return v_session_id;
+end
+$$;
+comment on function authn._first_session(uuid, uuid, text, jsonb, jsonb, text) is
+    'Ends a sign-up with a session, or leaves its flow as a login that waits for its second step (NULL) where the namespace '
+    'asks everybody for one. p_session: what _issue_session takes, and mailbox, the factor that the sign-up has proven.';
+revoke all on function authn._first_session(uuid, uuid, text, jsonb, jsonb, text) from public;
 
 create or replace function authn._make_proven_user(p_email text, p_password_hash text, p_name text, p_namespace text)
 returns uuid

@@ -13,7 +13,7 @@ from portal.login.code_channel import CodeChannel
 from portal.login.flow import LoginFlow
 from portal.login.method import OFF_HEADING, OFF_TEXT, methods_on
 from portal.login.proof_of_work import after_work
-from portal.login.service import find_flow, flow_page_gone
+from portal.login.service import begin_anew, find_flow, flow_page_gone
 from portal.web.forms import Form, read_form
 from portal.web.request import PortalRequest
 
@@ -27,8 +27,10 @@ async def send_code(request: PortalRequest) -> Response[Any]:
         return form
     flow_id = form.text("flow")
     flow = await find_flow(request, flow_id)
-    if flow_id and (flow is None or not flow.usable or flow.user_id):
+    if flow_id and (flow is None or not flow.usable):
         return await flow_page_gone(request, flow)
+    if flow and flow.user_id:  # at the second step: the code is another first factor, and begins the login anew
+        flow = await find_flow(request, await begin_anew(request, flow, flow.email))
     return await _named(channels, form).send(request, form, flow)
 
 

@@ -52,7 +52,8 @@ class Method:
     is on the very first page, before anybody has said who they are. `challenge` returns the values of its
     `_challenge.html`, the form of the second step, which a method that may stand second has. `after_login` may name an
     own path to visit before the login leads back; that page then leads on to `return_to`. `sign_up_page` is the own
-    path that makes its first authenticator, for people who choose it instead of a password in its `_sign_up.html`.
+    path that makes its first authenticator, for people who choose it instead of a password in its `_sign_up.html`;
+    `set_up_page` the one that makes it inside a login which asks for a second step and finds none (`_set_up.html`).
     """
 
     id: str
@@ -67,6 +68,7 @@ class Method:
     identifier_option: bool = False
     challenge: Callable[[PortalRequest, LoginFlow], Awaitable[dict[str, Any]]] | None = None
     sign_up_page: str | None = None
+    set_up_page: str | None = None
     after_login: Callable[[PortalRequest, "Finished"], Awaitable[str | None]] | None = None
     card: Callable[[PortalRequest], Awaitable[dict[str, Any]]] | None = None
     links: tuple[LinkKind, ...] = ()
@@ -98,6 +100,11 @@ class Method:
     def sign_up_template(self) -> str:
         """The template of its row on the sign-up page."""
         return f"methods/{self.id}/_sign_up.html"
+
+    @property
+    def set_up_template(self) -> str:
+        """The template of its row among what can be set up inside a login."""
+        return f"methods/{self.id}/_set_up.html"
 
     @property
     def way_template(self) -> str:

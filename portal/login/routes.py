@@ -10,7 +10,7 @@ from portal.login.flow import LoginFlow
 from portal.login.method import methods_on
 from portal.login.queries import list_ways_in, set_flow_identifier
 from portal.login.second_step import show_second_step
-from portal.login.service import find_flow, flow_page_gone, new_flow, start_flow
+from portal.login.service import begin_anew, find_flow, flow_page_gone, new_flow, start_flow
 from portal.sessions.cookie import clear_session_cookie
 from portal.sessions.queries import end_session
 from portal.web.forms import read_form
@@ -63,15 +63,8 @@ async def submit_identifier(request: PortalRequest) -> Response[Any]:
     if flow is None:
         flow_id = await new_flow(request, email=email)
     elif flow.factors:
-        # "Not you?" after a first factor: somebody else's proof must not count here, the way back to the app must.
-        flow_id = await new_flow(
-            request,
-            email=email,
-            return_to=flow.return_to,
-            client_id=flow.client_id,
-            app_name=flow.app_name,
-            reauthenticate=flow.reauthenticate,
-        )
+        # After a first factor: somebody else's proof must not count here, the way back to the app must.
+        flow_id = await begin_anew(request, flow, email)
     elif not await set_flow_identifier(
         request.portal.database, flow.id, request.ensure_browser(), email, request.namespace.name
     ):

@@ -83,8 +83,7 @@ async def show_second_step(
     methods = await _methods_of(request, flow)
     chosen = next((method for method in methods if method.id == way), methods[0] if methods else None)
     if chosen is None or chosen.challenge is None:
-        # The namespace asks for a second step and the account has none, or the method was switched off meanwhile.
-        return page(request, "login/no_second_step.html", status=403, flow_id=flow.id, email=flow.email)
+        return await _show_none(request, flow)
     return page(
         request,
         "login/second_step.html",
@@ -97,6 +96,36 @@ async def show_second_step(
         shown=await chosen.challenge(request, flow),
         others=[method for method in methods if method is not chosen],
         **messages(request, errors, form_error),
+    )
+
+
+async def may_set_up(request: PortalRequest, flow: LoginFlow) -> str:
+    """Return whether a second step may be set up in this login: yes, mailbox_first or no."""
+    return str(
+        await request.portal.database.fetchval(
+            "select authn.may_set_up_in_login($1, $2, $3)",
+            UUID(flow.id),
+            request.browser_digest,
+            request.namespace.name,
+        )
+    )
+
+
+async def _show_none(request: PortalRequest, flow: LoginFlow) -> Response[Any]:
+    """Offer to set up what the namespace asks for and the account has not, or say whom to ask."""
+    offers = [method for method in methods_on(request) if method.set_up_page]
+    answer = await may_set_up(request, flow) if offers else "no"
+    if answer == "no":  # the method of the account was switched off, or there is none that could be set up here
+        return page(request, "login/no_second_step.html", status=403, flow_id=flow.id, email=flow.email)
+    return page(
+        request,
+        "login/set_up_second_step.html",
+        form_may_leave=True,
+        flow_id=flow.id,
+        app_name=flow.app_name,
+        email=flow.email or "",
+        mailbox_first=answer == "mailbox_first",
+        offers=offers,
     )
 
 

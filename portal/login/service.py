@@ -76,6 +76,21 @@ async def new_flow(request: PortalRequest, **facts: Any) -> str:
     return await start_login_flow(request.portal.database, flow, request.namespace.name)
 
 
+async def begin_anew(request: PortalRequest, flow: LoginFlow, email: str | None) -> str:
+    """Start a flow that leads where this one leads, with nothing proven, and return its id.
+
+    For somebody else ("Not you?"), whose login another person's proof must not complete, and for another first factor.
+    """
+    return await new_flow(
+        request,
+        email=email,
+        return_to=flow.return_to,
+        client_id=flow.client_id,
+        app_name=flow.app_name,
+        reauthenticate=flow.reauthenticate,
+    )
+
+
 async def find_flow(request: PortalRequest, flow_id: str | None) -> LoginFlow | None:
     """Return the flow that a URL or form names; None for no name and for a name that is none."""
     if not flow_id:

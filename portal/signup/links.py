@@ -45,7 +45,7 @@ async def use_link(request: PortalRequest, token: str, link: Link) -> Response[A
         return continue_logged_in(request, session_token, first, remembered=False)
     if proven.outcome == "choose_password":
         return Redirect(f"/signup/password?flow={proven.flow_id}", status_code=303)
-    if proven.outcome == "login":
+    if proven.outcome in ("login", "pending"):
         return Redirect(f"/login?flow={proven.flow_id}", status_code=303)
     if proven.outcome == "refused":
         return signup_closed(request, None)

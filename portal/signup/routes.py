@@ -123,6 +123,8 @@ async def submit_code(request: PortalRequest) -> Response[Any]:
     if proven.outcome == "session":
         first = service.first_page(request, flow, proven.return_to)
         return continue_logged_in(request, token, first, remembered=flow.remembered)
+    if proven.outcome == "pending":
+        return Redirect(f"/login?flow={flow.id}", status_code=303)
     if proven.outcome == "refused":
         return signup_closed(request, flow)
     if proven.outcome == "taken":
@@ -190,6 +192,8 @@ async def submit_password(request: PortalRequest) -> Response[Any]:
     proven, token = await service.finish(request, flow, await hash_new_password(password))
     if proven.outcome == "gone":
         return await flow_page_gone(request, flow)
+    if proven.outcome == "pending":
+        return Redirect(f"/login?flow={flow.id}", status_code=303)
     return continue_logged_in(request, token, proven.return_to, remembered=flow.remembered)
 
 

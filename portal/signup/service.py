@@ -1,6 +1,8 @@
 """Sign-up: note the wish, and turn a code or link into an account with a session."""
 
+from dataclasses import asdict
 from datetime import timedelta
+from typing import Any
 from urllib.parse import urlencode
 
 from portal.crypto.tokens import IssuedToken
@@ -62,7 +64,7 @@ def first_page(request: PortalRequest, flow: LoginFlow | None, return_to: str | 
 
 async def use_code(request: PortalRequest, flow: LoginFlow, code: str) -> tuple[queries.Proven, IssuedToken]:
     """Check a code; the try is counted."""
-    token, session = draft_session(request, _amr(flow.has_password), remembered=flow.remembered)
+    token, session = _draft(request, _amr(flow.has_password), remembered=flow.remembered)
     verification_id, digest = typed_code(request, flow, code)
     proven = await queries.use_signup_code(
         request.portal.database,
@@ -81,7 +83,7 @@ async def use_link(
     request: PortalRequest, link_digest: str, link: Link, flow: LoginFlow | None
 ) -> tuple[queries.Proven, IssuedToken]:
     """Act on a mailed link; `flow` is the one that asked, in its own browser. Another is led to the app's beginning."""
-    token, session = draft_session(request, _amr(bool(flow and flow.has_password)), remembered=False)
+    token, session = _draft(request, _amr(bool(flow and flow.has_password)), remembered=False)
     proven = await queries.use_signup_link(
         request.portal.database,
         link_digest,
@@ -96,7 +98,7 @@ async def use_link(
 
 async def finish(request: PortalRequest, flow: LoginFlow, password_hash: str) -> tuple[queries.Proven, IssuedToken]:
     """Give an account that was proven by a link elsewhere its password, and log this browser in."""
-    token, session = draft_session(request, PASSWORD.amr, remembered=flow.remembered)
+    token, session = _draft(request, PASSWORD.amr, remembered=flow.remembered)
     proven = await queries.finish_signup(
         request.portal.database,
         flow.id,
@@ -112,3 +114,9 @@ async def finish(request: PortalRequest, flow: LoginFlow, password_hash: str) ->
 def _amr(has_password: bool) -> tuple[str, ...]:
     """Say what a sign-up proved: the mailbox; and the password, which was chosen for this account a moment ago."""
     return PASSWORD.amr if has_password else FACTOR.amr
+
+
+def _draft(request: PortalRequest, amr: tuple[str, ...], *, remembered: bool) -> tuple[IssuedToken, dict[str, Any]]:
+    """Draft the first session, with the factor that a second step stands beside where one is asked for."""
+    token, session = draft_session(request, amr, remembered=remembered)
+    return token, {**session, "mailbox": asdict(FACTOR)}

@@ -1,13 +1,10 @@
 """/account/authenticator-app: set one up, rename it, remove it."""
 
-import json
-import time
 from typing import Any
 
 from litestar import Response, Router, get, post
 from litestar.response import Redirect
 
-from portal.crypto.sealing import CannotOpen
 from portal.errors import NotFound
 from portal.login.authenticators import (
     answer_removal,
@@ -20,9 +17,10 @@ from portal.login.authenticators import (
 from portal.login.code_page import messages
 from portal.login.mailed_proof import read_code
 from portal.login.reauthentication import ask_to_log_in_again, login_is_recent
-from portal.methods.totp.codes import key_uri, new_secret, step_of, text_key
+from portal.methods.totp.codes import new_secret, step_of
 from portal.methods.totp.routes import MALFORMED
 from portal.methods.totp.sealed import seal_secret
+from portal.methods.totp.setting_up import ADDED, EXPIRED, WRONG, database_time, open_secret_of, shown_secret
 from portal.web.account_sections import sections
 from portal.web.flash import flash
 from portal.web.forms import read_form
@@ -31,12 +29,7 @@ from portal.web.request import PortalRequest
 from portal.web.templates import page
 
 PAGE, SECURITY_PAGE = "/account/authenticator-app", "/account/security"
-SETTING_UP = "totp being set up"  # purpose of the seal around a secret that is not confirmed yet
-SET_UP_WITHIN = 3600  # seconds; to install an app, not to keep a tab for a week
-WRONG = mark("That code does not match. Check that your phone's clock is right, then type the code that shows now.")
-EXPIRED = mark("That took a while. Scan the new code below, please.")
 TOO_MANY = mark("You have set up fifty apps. Remove one first.")
-ADDED = mark("An authenticator app was added to your account. A login asks for its code now.")
 REMOVED = mark("An authenticator app was removed from your account.")
 
 
@@ -54,13 +47,13 @@ async def confirm(request: PortalRequest) -> Response[Any]:
     form = await read_form(request)
     if not login_is_recent(request.signed_in):
         return await ask_to_log_in_again(request, PAGE)
-    secret = _open_pending(request, form.secret("setup"))
+    secret = open_secret_of(request, form.secret("setup"), request.signed_in.user_id)
     if secret is None:
         return _set_up(request, new_secret(), form_error=EXPIRED, status=422)
     code, name = read_code(form), read_name(form)
     if code is None:
         return _set_up(request, secret, name=name, errors={"code": MALFORMED}, status=422)
-    step = step_of(secret, code, await _database_time(request))
+    step = step_of(secret, code, await database_time(request))
     if step is None:
         return _set_up(request, secret, name=name, errors={"code": WRONG}, status=422)
     outcome = await enrol(
@@ -106,20 +99,6 @@ async def card(request: PortalRequest) -> dict[str, Any]:
     return {"apps": await authenticators_of(request, "totp")}
 
 
-async def _database_time(request: PortalRequest) -> int:
-    return int(await request.portal.database.fetchval("select extract(epoch from now())::bigint"))
-
-
-def _open_pending(request: PortalRequest, sealed: str) -> bytes | None:
-    try:
-        pending = json.loads(request.portal.sealer.open(sealed, SETTING_UP))
-    except CannotOpen:
-        return None
-    if pending["user"] != request.signed_in.user_id or pending["until"] < time.time():
-        return None
-    return bytes.fromhex(pending["secret"])
-
-
 def _set_up(
     request: PortalRequest,
     secret: bytes,
@@ -129,21 +108,13 @@ def _set_up(
     form_error: str | None = None,
     status: int = 200,
 ) -> Response[Any]:
-    from portal.methods.totp.picture import qr_picture  # late: few requests need it
-
     person = request.signed_in
-    pending = {"user": person.user_id, "secret": secret.hex(), "until": int(time.time()) + SET_UP_WITHIN}
-    key = text_key(secret)
-    uri = key_uri(secret, person.email or person.name or "account", request.namespace.display_name)
     return page(
         request,
         "methods/totp/set_up.html",
         status=status,
         sections=sections(request, SECURITY_PAGE),
-        picture=qr_picture(uri),
-        uri=uri,
-        key=" ".join(key[start : start + 4] for start in range(0, len(key), 4)),
-        setup=request.portal.sealer.seal(json.dumps(pending).encode(), SETTING_UP),
+        **shown_secret(request, secret, person.user_id, person.email or person.name or "account"),
         name=name or "",
         **messages(request, errors, form_error),
     )
