@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any, cast
 
 from litestar import Response, Router, get
+from litestar.params import FromPath
 
 from portal.crypto.sealing import CannotOpen
 from portal.devtools.sections import sections
@@ -81,7 +82,7 @@ async def inbox(request: PortalRequest) -> Response[bytes]:
 
 
 @get("/dev/inbox/{mail_id:int}")
-async def one_mail(request: PortalRequest, mail_id: int) -> Response[bytes]:
+async def one_mail(request: PortalRequest, mail_id: FromPath[int]) -> Response[bytes]:
     """Show one mail: its text, and its HTML in a frame that can do nothing."""
     item = await _find(request, mail_id)
     response = page(request, "dev/inbox_mail.html", item=item, sections=sections("/dev/inbox"))
@@ -90,7 +91,7 @@ async def one_mail(request: PortalRequest, mail_id: int) -> Response[bytes]:
 
 
 @get("/dev/inbox/{mail_id:int}/html")
-async def html_of_one_mail(request: PortalRequest, mail_id: int) -> Response[str]:
+async def html_of_one_mail(request: PortalRequest, mail_id: FromPath[int]) -> Response[str]:
     """Answer the HTML part alone, for the frame."""
     item = await _find(request, mail_id)
     content = item.mail.html.replace("<head>", '<head><base target="_top">', 1)

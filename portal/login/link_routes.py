@@ -7,6 +7,7 @@ every outcome is a redirect (ASVS 14.2.1).
 from typing import Any
 
 from litestar import Response, Router, get, post
+from litestar.params import FromPath
 
 from portal.crypto.tokens import token_digest
 from portal.login.links import Link, LinkKind
@@ -19,7 +20,7 @@ MAX_TOKEN_LENGTH = 100  # characters; ours have 43
 
 
 @get("/link/{token:str}", opt={"session": "optional"})
-async def link_page(request: PortalRequest, token: str) -> Response[Any]:
+async def link_page(request: PortalRequest, token: FromPath[str]) -> Response[Any]:
     """Show what the link is for. Reads only."""
     link = await _find(request, token)
     kind = _kind_of(request, link)
@@ -29,7 +30,7 @@ async def link_page(request: PortalRequest, token: str) -> Response[Any]:
 
 
 @post("/link/{token:str}", opt={"session": "optional"}, status_code=303)
-async def use_link(request: PortalRequest, token: str) -> Response[Any]:
+async def use_link(request: PortalRequest, token: FromPath[str]) -> Response[Any]:
     """Act on the link: once, whoever presses the button first."""
     link = await _find(request, token)
     kind = _kind_of(request, link)

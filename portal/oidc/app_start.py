@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 from litestar import get
+from litestar.params import FromPath
 from litestar.response import Redirect
 
 from portal.errors import NotFound
@@ -18,7 +19,7 @@ from portal.web.request import PortalRequest
 
 
 @get("/apps/{client_id:str}")
-async def begin_at_app(request: PortalRequest, client_id: str) -> Redirect:
+async def begin_at_app(request: PortalRequest, client_id: FromPath[str]) -> Redirect:
     """Lead to where the app begins a login; its registration is the only source of the address."""
     client = await provider_of(request).find_client(request.namespace.name, client_id)
     if client is None or client.home is None:

@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 from litestar import Response, Router, get, post
+from litestar.params import FromPath
 
 from portal.clock import now
 from portal.crypto.tokens import new_token, token_digest
@@ -72,13 +73,13 @@ async def begin(request: PortalRequest) -> Response[Any]:
 
 
 @get(LINK + "/{token:str}", opt={"session": "optional"})
-async def lost_link_page(request: PortalRequest, token: str) -> Response[Any]:
+async def lost_link_page(request: PortalRequest, token: FromPath[str]) -> Response[Any]:
     """Show what the link is for. Reads only: mail scanners open every link."""
     return _show_wish(request, token, await _find(request, token))
 
 
 @post(LINK + "/{token:str}", opt={"session": "optional"}, status_code=200)
-async def use_lost_link(request: PortalRequest, token: str) -> Response[Any]:
+async def use_lost_link(request: PortalRequest, token: FromPath[str]) -> Response[Any]:
     """Say no, or take the second step off."""
     wish = await _find(request, token)
     if wish is None or wish.state not in ("open", "waiting") or (wish.kind == "finish" and wish.state == "waiting"):

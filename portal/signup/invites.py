@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 from litestar import Response, Router, get, post
+from litestar.params import FromPath
 from litestar.response import Redirect
 
 from portal.crypto.tokens import IssuedToken, token_digest
@@ -20,14 +21,14 @@ MAX_CODE_LENGTH = 100  # characters; ours have 43
 
 
 @get("/invite/{code:str}", opt={"session": "optional"})
-async def invite_page(request: PortalRequest, code: str) -> Response[Any]:
+async def invite_page(request: PortalRequest, code: FromPath[str]) -> Response[Any]:
     """Show whom the link invites. Reads only."""
     email = await _invited(request, code)
     return page(request, "signup/invite.html", status=200 if email else 410, email=email, code=code)
 
 
 @post("/invite/{code:str}", opt={"session": "optional"}, status_code=303)
-async def use_invite(request: PortalRequest, code: str) -> Response[Any]:
+async def use_invite(request: PortalRequest, code: FromPath[str]) -> Response[Any]:
     """Lead to the sign-up with the address filled in. Signing up uses the invitation, not this."""
     email = await _invited(request, code)
     if email is None:

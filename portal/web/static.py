@@ -9,10 +9,9 @@ import hashlib
 import mimetypes
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
 
 from litestar import MediaType, Response, get
-from litestar.params import Parameter
+from litestar.params import FromPath
 
 from portal.errors import NotFound
 from portal.resources import STATIC
@@ -71,7 +70,7 @@ class StaticFiles:
 
 
 @get("/static/{digest:str}/{name:path}", name="static", opt={"works_in_outage": True}, include_in_schema=False)
-async def static_file(request: PortalRequest, digest: str, name: Annotated[str, Parameter()]) -> Response[bytes]:
+async def static_file(request: PortalRequest, digest: FromPath[str], name: FromPath[str]) -> Response[bytes]:
     """Serve one file under its content hash."""
     found = FILES.find(digest, name.lstrip("/"))
     if found is None:

@@ -18,12 +18,13 @@ pytestmark = pytest.mark.adversarial("E6", "F8")
 
 
 def everything(portal: PortalServer) -> dict[str, object]:
-    """A digest of every row of every table, but for what the worker does meanwhile: mails sent, its own events."""
+    """A digest of every row of every table, but for what the worker does meanwhile: mails, keys, its own events, what it
+    cleans up."""
     tables = portal.rows(
-        "select tablename::text as name from pg_tables where schemaname = 'authn' and tablename <> 'outbox' "
-        r"and tablename not like 'audit\_events\__%'"
+        "select tablename::text as name from pg_tables where schemaname = 'authn' "
+        r"and tablename not in ('outbox', 'signing_keys') and tablename not like 'audit\_events\__%'"
     )
-    of_requests = {"audit_events": "where request_id is not null"}
+    of_requests = {"audit_events": "where request_id is not null", "sessions": "where revoked_at is null"}
     return {
         name: portal.rows(
             "select count(*) as rows, md5(string_agg(t::text, ';' order by t::text)) as digest "

@@ -4,6 +4,7 @@ from typing import Any
 
 from litestar import Response, Router, get, post
 from litestar.exceptions import NotFoundException
+from litestar.params import FromPath
 from litestar.response import Redirect
 
 from portal.login.address import read_address
@@ -152,7 +153,7 @@ async def code_status(request: PortalRequest) -> dict[str, str]:
 
 
 @get("/login/code/answered/{answer:str}", opt={"session": "optional"})
-async def answered_page(request: PortalRequest, answer: str) -> Response[Any]:
+async def answered_page(request: PortalRequest, answer: FromPath[str]) -> Response[Any]:
     """Say what the answer on the other device did."""
     if answer not in ANSWERS:
         raise NotFoundException
