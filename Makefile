@@ -16,6 +16,9 @@ TEST_STAMP := .venv/.test-$(call checksum,requirements/test.txt pyproject.toml)
 # The peers of `make bench` have a virtual environment of their own: they want other versions of what we use.
 BENCH_VENV := .cache/bench/venv
 BENCH_STAMP := $(BENCH_VENV)/.installed-$(call checksum,requirements/bench.txt)
+# So have the Python apps of `make interop`.
+INTEROP_VENV := .cache/interop/venv
+INTEROP_STAMP := $(INTEROP_VENV)/.installed-$(call checksum,requirements/interop.txt)
 
 # Python keeps what it has compiled, also where the surroundings forbid it: tests start the portal many times.
 export PYTHONDONTWRITEBYTECODE :=
@@ -29,7 +32,7 @@ PIP := $(PY) -m pip --disable-pip-version-check --no-input
 INSTALL = mkdir -p "$$HOME" && $(PIP) install --quiet --require-hashes --only-binary :all:
 INSTALL_PORTAL = $(PIP) install --quiet --no-deps --no-build-isolation --editable .
 
-.PHONY: help run dev venv test test-pg15 test-pgbouncer test-tls test-install check faults attack screenshots docs bench format lock clean
+.PHONY: help run dev venv test test-pg15 test-pgbouncer test-tls test-install interop check faults attack screenshots docs bench format lock clean
 
 help: ## list these commands
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1@/p' $(MAKEFILE_LIST) | awk -F@ '{ printf "  make %-15s %s\n", $$1, $$2 }'
@@ -65,6 +68,10 @@ test-tls: $(TEST_STAMP) ## two portals behind HAProxy with TLS: forged headers, 
 test-install: $(TEST_STAMP) ## install the wheel, and run the Dockerfile's lines, as a stranger with an empty home (needs curl)
 	@exec $(PY) -m pytest tests/deployment/installed $(ARGS)
 
+interop: $(TEST_STAMP) $(INTEROP_STAMP) ## stock libraries log in, refresh and log out, as docs/apps says (needs go, java with mvn, apache2 with mod_auth_openidc)
+	@browser=$$($(PY) -m tests.support.find_browser) && PORTAL_TEST_BROWSER="$$browser" \
+		exec $(PY) -m pytest tests/interop/test_openid_client.py tests/interop/stock_apps $(ARGS)
+
 check: $(TEST_STAMP) ## check style, types, import directions and templates
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
@@ -96,6 +103,7 @@ lock: ## resolve requirements/*.in anew, exact versions and hashes (needs uv)
 	uv pip compile $(LOCK_OPTIONS) requirements/run.in --output-file requirements/run.txt
 	uv pip compile $(LOCK_OPTIONS) requirements/test.in --constraint requirements/run.txt --output-file requirements/test.txt
 	uv pip compile $(LOCK_OPTIONS) requirements/bench.in --output-file requirements/bench.txt
+	uv pip compile $(LOCK_OPTIONS) requirements/interop.in --output-file requirements/interop.txt
 
 LOCK_OPTIONS := --universal --python-version 3.11 --generate-hashes --only-binary :all: --no-annotate --upgrade \
 	--custom-compile-command "make lock"
@@ -126,4 +134,11 @@ $(BENCH_STAMP): | .venv/bin/python
 	@$(PY) -m venv --clear $(BENCH_VENV) && mkdir -p "$$HOME"
 	@$(BENCH_VENV)/bin/python -m pip --disable-pip-version-check --no-input install --quiet --require-hashes \
 		--only-binary :all: -r requirements/bench.txt
+	@touch $@
+
+$(INTEROP_STAMP): | .venv/bin/python
+	@echo "Installing requirements/interop.txt"
+	@$(PY) -m venv --clear $(INTEROP_VENV) && mkdir -p "$$HOME"
+	@$(INTEROP_VENV)/bin/python -m pip --disable-pip-version-check --no-input install --quiet --require-hashes \
+		--only-binary :all: -r requirements/interop.txt
 	@touch $@

@@ -21,6 +21,13 @@ PREFLIGHT = {
     "access-control-allow-headers": "authorization, content-type",
     "access-control-max-age": str(PREFLIGHT_CACHE_FOR),
 }
+# Libraries send headers of their own also for documents that need none.
+PREFLIGHT_FOR_EVERYBODY = {
+    **FOR_EVERYBODY,
+    "access-control-allow-methods": "GET",
+    "access-control-allow-headers": "*",
+    "access-control-max-age": str(PREFLIGHT_CACHE_FOR),
+}
 EXPOSED = {"access-control-expose-headers": "www-authenticate"}
 
 
@@ -41,6 +48,17 @@ async def preflight(request: PortalRequest) -> Response[None]:
     return Response(None, status_code=204, headers=await _headers(request, PREFLIGHT))
 
 
+@route(
+    ["/.well-known/openid-configuration", "/.well-known/oauth-authorization-server", "/oauth2/jwks"],
+    http_method=[HttpMethod.OPTIONS],
+    status_code=204,
+    opt={"cross_origin": True},
+)
+async def preflight_of_public_documents(request: PortalRequest) -> Response[None]:
+    """Answer what a browser asks before a script reads what everybody may read."""
+    return Response(None, status_code=204, headers=PREFLIGHT_FOR_EVERYBODY)
+
+
 async def _headers(request: PortalRequest, more: dict[str, str]) -> dict[str, str]:
     # With `Vary` also where nothing is allowed: a cache must not hand one origin what was meant for another.
     vary = {"vary": "origin"}
@@ -51,4 +69,4 @@ async def _headers(request: PortalRequest, more: dict[str, str]) -> dict[str, st
     return {**vary, "access-control-allow-origin": origins[0], **more} if known else vary
 
 
-ROUTES = (preflight,)
+ROUTES = (preflight, preflight_of_public_documents)

@@ -19,7 +19,7 @@ from tests.support.node import npm_install, run_node
 from tests.support.person import Person, an_email
 from tests.support.server import ROOT, PortalServer
 
-SOURCE = Path(__file__).parent / "openid_client"
+SOURCE = Path(__file__).parent / "stock_apps" / "openid_client"
 CALLBACK = "https://app.example/callback"  # nobody is there: the test itself reads where the browser was sent
 
 

@@ -68,3 +68,13 @@ async def test_pages_and_introspection_are_for_nobody(world: World, alice: Brows
         await alice.http.post("/oauth2/introspect", data={"token": "x"}, headers={"origin": SPA}),
     ):
         assert "access-control-allow-origin" not in response.headers
+
+
+@pytest.mark.parametrize("path", ["/.well-known/openid-configuration", "/oauth2/jwks"])
+async def test_everybody_may_read_the_public_documents_also_with_headers_of_their_own(world: World, path: str) -> None:
+    asked = await preflight(world, path, "https://nobody-knows.example")
+    assert asked.status_code == 204
+    assert asked.headers["access-control-allow-origin"] == asked.headers["access-control-allow-headers"] == "*"
+    assert "access-control-allow-credentials" not in asked.headers
+    read = await world.http.get(path, headers={"origin": "https://nobody-knows.example"})
+    assert read.headers["access-control-allow-origin"] == "*"

@@ -18,8 +18,7 @@ pytestmark = pytest.mark.adversarial("E6", "F8")
 
 
 def everything(portal: PortalServer) -> dict[str, object]:
-    """A digest of every row of every table, but for what the worker does meanwhile: mails, keys, its own events, what it
-    cleans up."""
+    """A digest of every row of every table, but for what the worker does meanwhile: mails, keys, events, cleanup."""
     tables = portal.rows(
         "select tablename::text as name from pg_tables where schemaname = 'authn' "
         r"and tablename not in ('outbox', 'signing_keys') and tablename not like 'audit\_events\__%'"
