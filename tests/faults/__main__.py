@@ -1,6 +1,6 @@
 """`python -m tests.faults --verify` checks the list; `python -m tests.faults [AREA …]` seeds the faults.
 
-Each fault is seeded in a copy of the tree. Its tests must fail there: one that passes, or that cannot even be
+Each fault is seeded in a copy of the tree. All of its tests must fail there: one that passes, or that cannot even be
 collected, shows nothing.
 """
 
@@ -42,7 +42,7 @@ def _seed_all(faults: list[Fault]) -> int:
         tree = Path(folder) / "tree"
         shutil.copytree(ROOT, tree, ignore=NOT_COPIED)
         # Without a fault they must pass: a test that is red anyway would catch everything.
-        sound = _run(tree, tuple(dict.fromkeys(test for fault in faults for test in fault.tests)), None)
+        sound = _run(tree, tuple(dict.fromkeys(test for fault in faults for test in fault.tests)), None, "-x")
         if sound.returncode != 0:
             print(f"The tests fail without a fault:\n{sound.stdout[-2000:]}", file=sys.stderr)
             return 1
@@ -66,22 +66,28 @@ def _seed(fault: Fault, tree: Path) -> str:
         return "too slow"
     finally:
         path.write_text(right, encoding="utf-8")
-    if ran.returncode == TESTS_FAILED and _failed(ran.stdout):
+    passed = [test for test in fault.tests if not _failed(test, ran.stdout)]
+    if ran.returncode == TESTS_FAILED and not passed:
         return "caught"
-    return "SURVIVED" if ran.returncode == 0 else f"broken ({ran.returncode})"
+    if ran.returncode in (0, TESTS_FAILED):
+        return f"SURVIVED {', '.join(passed)}:"
+    return f"broken ({ran.returncode})"
 
 
-def _run(tree: Path, tests: tuple[str, ...], within: float | None) -> "subprocess.CompletedProcess[str]":
+def _run(tree: Path, tests: tuple[str, ...], within: float | None, *options: str) -> "subprocess.CompletedProcess[str]":
     environment = {**os.environ, "PYTHONPATH": str(tree), "PYTHONDONTWRITEBYTECODE": "1"}
-    command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *tests]
+    command = [sys.executable, "-m", "pytest", "-q", "-rf", "-p", "no:cacheprovider", *options, *tests]
     return subprocess.run(
         command, cwd=tree, env=environment, capture_output=True, text=True, timeout=within, check=False
     )
 
 
-def _failed(summary: str) -> bool:
-    # Of pytest's last line: "1 error" is a fixture that broke, and what a test printed is none of its outcome.
-    return re.search(r"\b[1-9][0-9]* failed\b", summary.strip().rpartition("\n")[2]) is not None
+def _failed(test: str, output: str) -> bool:
+    # Of pytest's summary: an error there is a fixture that broke, and shows nothing.
+    file, _, name = test.partition("::")
+    return (
+        re.search(rf"^FAILED {re.escape(file)}::(\w+::)*{re.escape(name)}(\[|::| |$)", output, re.MULTILINE) is not None
+    )
 
 
 if __name__ == "__main__":

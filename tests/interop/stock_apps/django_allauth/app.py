@@ -16,6 +16,21 @@ from django.urls import include, path
 
 APP_URL, ISSUER = os.environ["APP_URL"], os.environ["ISSUER"]
 
+SOCIALACCOUNT_PROVIDERS = {
+    "openid_connect": {
+        "OAUTH_PKCE_ENABLED": True,
+        "APPS": [
+            {
+                "provider_id": "portal",
+                "name": "Portal",
+                "client_id": os.environ["CLIENT_ID"],
+                "secret": os.environ["CLIENT_SECRET"],
+                "settings": {"server_url": ISSUER, "token_auth_method": "client_secret_basic"},
+            }
+        ],
+    }
+}
+
 settings.configure(
     SECRET_KEY="a-long-random-text-that-signs-the-cookie",
     ROOT_URLCONF=__name__,
@@ -50,20 +65,7 @@ settings.configure(
     SOCIALACCOUNT_STORE_TOKENS=True,
     SOCIALACCOUNT_ONLY=True,
     ACCOUNT_EMAIL_VERIFICATION="none",
-    SOCIALACCOUNT_PROVIDERS={
-        "openid_connect": {
-            "OAUTH_PKCE_ENABLED": True,
-            "APPS": [
-                {
-                    "provider_id": "portal",
-                    "name": "Portal",
-                    "client_id": os.environ["CLIENT_ID"],
-                    "secret": os.environ["CLIENT_SECRET"],
-                    "settings": {"server_url": ISSUER, "token_auth_method": "client_secret_basic"},
-                }
-            ],
-        }
-    },
+    SOCIALACCOUNT_PROVIDERS=SOCIALACCOUNT_PROVIDERS,
 )
 django.setup()
 

@@ -25,6 +25,19 @@ def logout_url(request):
     return f"{ISSUER}/oauth2/logout?{urlencode(asked)}"
 
 
+OIDC_RP_CLIENT_ID = os.environ["CLIENT_ID"]
+OIDC_RP_CLIENT_SECRET = os.environ["CLIENT_SECRET"]
+OIDC_RP_SCOPES = "openid profile email"
+OIDC_RP_SIGN_ALGO = "RS256"
+OIDC_USE_PKCE = True
+OIDC_TOKEN_USE_BASIC_AUTH = True
+OIDC_STORE_ID_TOKEN = True
+OIDC_OP_AUTHORIZATION_ENDPOINT = f"{ISSUER}/oauth2/authorize"
+OIDC_OP_TOKEN_ENDPOINT = f"{ISSUER}/oauth2/token"
+OIDC_OP_USER_ENDPOINT = f"{ISSUER}/oauth2/userinfo"
+OIDC_OP_JWKS_ENDPOINT = f"{ISSUER}/oauth2/jwks"
+OIDC_OP_LOGOUT_URL_METHOD = f"{__name__}.logout_url"
+
 settings.configure(
     SECRET_KEY="a-long-random-text-that-signs-the-cookie",
     ROOT_URLCONF=__name__,
@@ -42,18 +55,7 @@ settings.configure(
     ],
     AUTHENTICATION_BACKENDS=["mozilla_django_oidc.auth.OIDCAuthenticationBackend"],
     DATABASES={"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": "app.sqlite3"}},
-    OIDC_RP_CLIENT_ID=os.environ["CLIENT_ID"],
-    OIDC_RP_CLIENT_SECRET=os.environ["CLIENT_SECRET"],
-    OIDC_RP_SCOPES="openid profile email",
-    OIDC_RP_SIGN_ALGO="RS256",
-    OIDC_USE_PKCE=True,
-    OIDC_TOKEN_USE_BASIC_AUTH=True,
-    OIDC_STORE_ID_TOKEN=True,
-    OIDC_OP_AUTHORIZATION_ENDPOINT=f"{ISSUER}/oauth2/authorize",
-    OIDC_OP_TOKEN_ENDPOINT=f"{ISSUER}/oauth2/token",
-    OIDC_OP_USER_ENDPOINT=f"{ISSUER}/oauth2/userinfo",
-    OIDC_OP_JWKS_ENDPOINT=f"{ISSUER}/oauth2/jwks",
-    OIDC_OP_LOGOUT_URL_METHOD=f"{__name__}.logout_url",
+    **{name: value for name, value in globals().items() if name.startswith("OIDC_")},
     LOGIN_REDIRECT_URL="/",
     LOGOUT_REDIRECT_URL="/",
 )
