@@ -45,8 +45,9 @@ async def login_options(request: PortalRequest) -> dict[str, Any]:
         return await ask_to_log_in(request, None)
     if flow.factors and flow.user_id:
         return await ask_for_the_account(request, flow, flow.user_id, "second_step")
-    if flow.reauthenticate and request.current_session:
-        return await ask_for_the_account(request, flow, request.current_session.user_id, "login")
+    same = _same_person(request, flow)
+    if same:
+        return await ask_for_the_account(request, flow, same, "login")
     return await ask_to_log_in(request, flow)
 
 
@@ -104,10 +105,14 @@ def _whose(
         return "passkey of somebody else"
     if flow and flow.factors and flow.user_id != stored.user_id:
         return "passkey of somebody else"
+    same = _same_person(request, flow) if flow else None
+    return "passkey of somebody else" if same and same != stored.user_id else None
+
+
+def _same_person(request: PortalRequest, flow: LoginFlow) -> str | None:
+    """Return who must prove anew who they are, or None where anybody may log in: after "Not you?" as well."""
     session = request.current_session
-    if flow and flow.reauthenticate and session and session.user_id != stored.user_id:
-        return "passkey of somebody else"
-    return None
+    return session.user_id if flow.reauthenticate and session and session.email == flow.email else None
 
 
 def _remembered(flow: LoginFlow | None, ticked: bool) -> bool:
