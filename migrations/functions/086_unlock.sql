@@ -103,7 +103,45 @@ comment on function authn.use_unlock_link(text, text, jsonb, jsonb, text) is
     'that goes on: the one that asked, in its own browser, else a fresh one (p_elsewhere, see _lead_on); NULL when the link '
     'no longer works.';
 
-revoke all on function authn.begin_unlock(jsonb, jsonb, text), authn.use_unlock_link(text, text, jsonb, jsonb, text)
+create or replace function authn.unlock_login(p_user_id uuid, p_actor jsonb, p_namespace text default 'default')
+returns integer
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_outer text := authn._enter(p_namespace);
+    v_email text;
+    v_failures integer;
+    v_second_steps integer;
+begin
+    perform authn._apply_actor(p_actor);
+    select u.email into v_email from authn.users u where u.id = p_user_id and u.namespace = p_namespace;
+    if not found then
+        perform authn._leave(v_outer);
+        return null;
+    end if;
+    -- What is counted against new tries, and no more: the audit log keeps its events.
+    delete from authn.login_attempts a
+     where a.namespace = p_namespace and a.email = v_email and not a.success and a.attempted_at > now() - interval '1 day';
+    get diagnostics v_failures = row_count;
+    delete from authn.second_step_attempts a
+     where a.namespace = p_namespace and a.user_id = p_user_id and not a.success;
+    get diagnostics v_second_steps = row_count;
+    perform authn._audit(
+        'login_unlocked', 'user', p_user_id::text, null,
+        jsonb_build_object('failures', v_failures, 'second_steps', v_second_steps), p_namespace);
+    perform authn._leave(v_outer);
+    return v_failures + v_second_steps;
+end
+$$;
+comment on function authn.unlock_login(uuid, jsonb, text) is
+    'What an operator does for somebody whom strangers have locked out, or who mistyped too often: the failed tries of the last '
+    'day at passwords and second steps are counted no more. Budgets of a network stay. Returns how many there were; NULL for an unknown user.';
+
+revoke all on function authn.begin_unlock(jsonb, jsonb, text), authn.use_unlock_link(text, text, jsonb, jsonb, text),
+    authn.unlock_login(uuid, jsonb, text)
     from public;
-grant execute on function authn.begin_unlock(jsonb, jsonb, text), authn.use_unlock_link(text, text, jsonb, jsonb, text)
+grant execute on function authn.begin_unlock(jsonb, jsonb, text), authn.use_unlock_link(text, text, jsonb, jsonb, text),
+    authn.unlock_login(uuid, jsonb, text)
     to portal_app;

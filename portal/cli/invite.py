@@ -7,16 +7,14 @@ import click
 from portal.accounts.provisioning import COMMAND_LINE
 from portal.cli.answers import Failure, answer, failing_plainly, json_option, namespace_option
 from portal.cli.environment import Environment, open_database, open_environment
+from portal.cli.tenant import tenant_of
 from portal.crypto.sealing import Sealer
 from portal.crypto.tokens import new_token
 from portal.db.engine import Database
 from portal.mail.address import address_problem
 from portal.mail.message import compose, seal_mail
 from portal.signup.invites import VALID_FOR, create_invite
-from portal.tenancy.hosts import Hosts
-from portal.tenancy.namespaces import list_namespaces
 from portal.web.locale import DEFAULT_LANGUAGE
-from portal.web.request import Namespace
 from portal.web.templates import Templates
 
 WHY_NOT = {
@@ -57,7 +55,7 @@ async def _invite(environment: Environment, email: str, namespace: str) -> None:
 
 
 async def _mail(environment: Environment, database: Database, email: str, code: str, namespace: str) -> str:
-    tenant = await _tenant(environment, database, namespace)
+    tenant = await tenant_of(environment, database, namespace)
     mail = compose(
         Templates(),
         "invite",
@@ -69,19 +67,3 @@ async def _mail(environment: Environment, database: Database, email: str, code: 
         days=VALID_FOR.days,
     )
     return seal_mail(Sealer(environment.settings.secret_keys), mail)
-
-
-async def _tenant(environment: Environment, database: Database, namespace: str) -> Namespace:
-    """Return the namespace as its visitors see it: the link must lead to its own host."""
-    settings = environment.settings
-    if namespace == "default":
-        host = settings.url.partition("://")[2]
-    else:
-        known = {row.name: row for row in await list_namespaces(database)}
-        if namespace not in known or not known[namespace].hosts:
-            raise Failure(f"There is no namespace {namespace} with a host. Look at `portal namespaces list`.")
-        host = known[namespace].hosts[0]
-    found = await Hosts(database, settings).find(host)
-    if found is None:
-        raise Failure(f"The namespace {namespace} is suspended.")
-    return found

@@ -7,13 +7,21 @@ import click
 
 from portal.authn import AuthnClient
 from portal.cli.answers import Failure, answer, failing_plainly, json_option, namespace_option
-from portal.cli.environment import open_database, open_environment, with_database
+from portal.cli.environment import Environment, open_database, open_environment
+from portal.cli.tenant import tenant_of
+from portal.clock import now
 from portal.crypto.sealing import Sealer
 from portal.db.engine import Database
+from portal.mail.message import compose, seal_mail
 from portal.methods.totp.codes import STEP, code_at
 from portal.methods.totp.sealed import open_secret
+from portal.web.locale import DEFAULT_LANGUAGE, mark
+from portal.web.templates import Templates
 
 ACTOR = {"actor_id": "command line"}
+RESET = mark(
+    "The people who run this site took the second step off your account. Authenticator apps and recovery codes are gone."
+)
 
 
 @click.command()
@@ -51,13 +59,37 @@ def totp(email: str, namespace: str, as_json: bool) -> None:
 def reset_mfa(email: str, namespace: str, as_json: bool) -> None:
     """Take the second step off an account whose owner lost everything, and end its sessions. Passkeys stay."""
 
-    async def work(database: Database) -> int:
-        user_id = await _find(database, email, namespace)
-        query = "select authn.reset_mfa($1, $2, $3, $4)"
-        return int(await database.fetchval(query, UUID(user_id), None, ACTOR, namespace))
+    async def run() -> int:
+        async with open_database(environment) as database:
+            user_id = await _find(database, email, namespace)
+            mail = await _mail(environment, database, email, namespace)
+            query = "select authn.reset_mfa($1, $2, $3, $4)"
+            return int(await database.fetchval(query, UUID(user_id), mail, ACTOR, namespace))
 
-    removed = with_database(work)
+    with open_environment() as environment:
+        removed = asyncio.run(run())
     answer({"removed": removed}, f"Removed {removed}. {email} logs in without a second step now.", as_json=as_json)
+
+
+async def _mail(environment: Environment, database: Database, email: str, namespace: str) -> str:
+    """Compose the mail that tells the owner: whoever talked an operator into this may be somebody else."""
+    tenant, templates = await tenant_of(environment, database, namespace), Templates()
+    mail = compose(
+        templates,
+        "security_changed",
+        email,
+        DEFAULT_LANGUAGE,
+        display_name=tenant.display_name,
+        sender_name=tenant.mail_sender_name,
+        what=templates.gettext(DEFAULT_LANGUAGE)(RESET),
+        ended=True,
+        browser=None,
+        system=None,
+        ip_address=None,
+        changed_at=now(),
+        recover_url=f"{tenant.origin}/recover",
+    )
+    return seal_mail(Sealer(environment.settings.secret_keys), mail)
 
 
 async def _find(database: Database, email: str, namespace: str) -> str:

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Awaitable, Callable
+from uuid import UUID
 
 import click
 
@@ -123,6 +124,25 @@ def enable(email: str, namespace: str, as_json: bool) -> None:
         return f"Enabled {user.email}." if done else f"{user.email} was not disabled."
 
     _change(email, namespace, change, as_json=as_json)
+
+
+@users.command()
+@email_argument
+@namespace_option
+@json_option
+@failing_plainly
+def unlock(email: str, namespace: str, as_json: bool) -> None:
+    """Forget the failed tries at an account of the last day, so that its owner can log in from anywhere again."""
+
+    async def work(database: Database) -> int:
+        user = await AuthnClient(database, namespace).get_user_by_email(email)
+        if user is None:
+            raise Failure(f"There is no account with the address {email} in the namespace {namespace}.")
+        query = "select authn.unlock_login($1, $2, $3)"
+        return int(await database.fetchval(query, UUID(user.user_id), {"actor_id": ACTOR}, namespace))
+
+    forgotten = with_database(work)
+    answer({"forgotten": forgotten}, f"Forgot {forgotten} failed tries at {email}.", as_json=as_json)
 
 
 @users.command()

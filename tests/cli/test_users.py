@@ -5,6 +5,7 @@ import time
 import pytest
 
 from portal.crypto.sealing import Sealer
+from portal.mail.message import open_mail
 from portal.methods.totp.codes import STEP, code_at
 from portal.methods.totp.sealed import seal_secret
 from tests.cli.conftest import SECRET_KEY, Portal
@@ -119,7 +120,31 @@ def test_a_lost_second_step_is_taken_off_and_leaves_an_event(portal: Portal, dat
     assert fetch(database.superuser_url, "select id from authn.mfa_secrets") == []
     events = fetch(database.superuser_url, "select actor_id from authn.audit_events where event_type = 'mfa_reset'")
     assert [event["actor_id"] for event in events] == ["command line"]
+    [mail] = fetch(database.superuser_url, "select payload from authn.outbox where kind = 'mail'")
+    opened = open_mail(Sealer((SECRET_KEY.encode(),)), mail["payload"])
+    assert opened.to == "bo@example.com"
+    assert "took the second step off your account" in opened.text
+    assert "/recover" in opened.text
+    assert "None" not in opened.text + opened.html
     assert portal.run("users", "reset-mfa", "nobody@example.com").status == 1
+
+
+def test_failed_tries_are_forgotten_for_an_owner_who_is_locked_out(portal: Portal, database: TestDatabase) -> None:
+    portal.run("users", "create", "bo@example.com", "--verified")
+    fetch(
+        database.superuser_url,
+        "insert into authn.login_attempts (namespace, email, success, ip_address) "
+        "select 'default', address, false, '198.51.100.1'::inet + n from generate_series(1, 100) n, "
+        "unnest(array['bo@example.com', 'zoe@example.com']) address returning 1",
+    )
+    locked = "select authn._login_locked_for($1, 'default') as seconds"
+    assert fetch(database.superuser_url, locked, "bo@example.com")[0]["seconds"] > 0
+    assert portal.run("users", "unlock", "bo@example.com", "--json").json == {"forgotten": 100}
+    assert fetch(database.superuser_url, locked, "bo@example.com")[0]["seconds"] == 0
+    assert fetch(database.superuser_url, locked, "zoe@example.com")[0]["seconds"] > 0
+    [event] = fetch(database.superuser_url, "select * from authn.audit_events where event_type = 'login_unlocked'")
+    assert event["actor_id"] == "command line"
+    assert portal.run("users", "unlock", "nobody@example.com").status == 1
 
 
 def test_the_code_of_an_app_is_printed_for_who_has_the_key(portal: Portal, database: TestDatabase) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.faults.fault import read_faults
 from tests.support.server import ROOT
 
 PAGE = ROOT / "docs" / "adversarial.md"
@@ -32,6 +33,8 @@ ATTACKS = {
     "S": (1,),
     "U": (1, 2, 3, 4, 5),
 }
+# Rows whose tests no single change of ours could fail: a proxy's work, or two guards that each hold alone.
+WITHOUT_A_FAULT = {"B6", "D5", "K3", "O3", "O4", "R6"}
 ROW = re.compile(r"^\| (?P<id>[A-Z]\d+) \| (?P<attack>[^|]+) \| (?P<tests>[^|]+) \| (?P<waits>[^|]*) \|$", re.MULTILINE)
 
 
@@ -61,6 +64,14 @@ def test_a_row_names_tests_that_exist_or_what_it_waits_for(row: dict[str, str]) 
         file, _, name = test.partition("::")
         assert (ROOT / "tests" / file).is_file(), test
         assert not name or name in names_in(ROOT / "tests" / file), test
+
+
+@pytest.mark.parametrize("row", rows(), ids=[row["id"] for row in rows()])
+def test_a_test_of_a_row_has_failed_on_a_seeded_fault(row: dict[str, str]) -> None:
+    named = [f"tests/{test}" for test in re.findall(r"`([^`]+)`", row["tests"])]
+    seeded = {test for fault in read_faults() for test in fault.tests}
+    found = any(test == name or test.startswith(f"{name}::") for name in named for test in seeded)
+    assert found or not named or row["id"] in WITHOUT_A_FAULT
 
 
 def test_no_test_claims_an_attack_that_is_not_in_the_list() -> None:

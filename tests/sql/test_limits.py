@@ -136,6 +136,17 @@ async def test_of_forty_presses_one_unlocks_and_only_its_browser(
         assert attempt["locked"] is (flow is None)
 
 
+async def test_an_operator_unlocks_one_account_of_one_tenant(sql: Sql, namespace: str) -> None:
+    user_id = await sql.user(namespace)
+    for _ in range(3):
+        await sql.rows("begin_password_login", "alice@example.com", "b" * 64, "{}", namespace)
+    actor = '{"actor_id": "bo"}'
+    assert await sql.value("unlock_login", user_id, actor, f"{namespace}x") is None
+    assert await sql.value("unlock_login", user_id, actor, namespace) == 3
+    assert await sql.value("unlock_login", user_id, actor, namespace) == 0
+    assert [event["event_type"] for event in await sql.events(namespace)].count("login_unlocked") == 2
+
+
 async def test_limits_of_one_tenant_are_nothing_in_another(sql: Sql, namespace: str) -> None:
     await sql.user(namespace)
     await sql.user(f"{namespace}-other")
