@@ -19,9 +19,7 @@ from portal.web.locale import DEFAULT_LANGUAGE, mark
 from portal.web.templates import Templates
 
 ACTOR = {"actor_id": "command line"}
-RESET = mark(
-    "The people who run this site took the second step off your account. Authenticator apps and recovery codes are gone."
-)
+RESET = mark("The people who run this site took the second step off your account: apps and recovery codes are gone.")
 
 
 @click.command()
