@@ -11,6 +11,7 @@ from typing import Any
 from uuid import UUID
 
 from portal.methods.passkey.encoding import decode_base64url
+from portal.methods.passkey.public_keys import is_usable
 from portal.methods.passkey.relying_party import RelyingParty, user_handle
 
 CREDENTIAL_ID_MAX_LENGTH = 1023  # bytes, section 7.1 step 25
@@ -107,6 +108,8 @@ def verify_registration(
         return Refused(type(error).__name__)
     if kind not in KEY_KINDS:
         return Refused("key type and algorithm do not fit")
+    if not _is_usable(registration.credential_public_key):
+        return Refused("key that verifies nothing")
     if len(registration.credential_id) > CREDENTIAL_ID_MAX_LENGTH:
         return Refused("credential id too long")
     if credential_id_of(answer) != registration.credential_id:
@@ -191,6 +194,13 @@ def _framing(answer: Mapping[str, Any]) -> str | None:
     if client_data.get("crossOrigin") not in (None, False) or client_data.get("topOrigin") is not None:
         return "framed by another origin"
     return None
+
+
+def _is_usable(public_key: bytes) -> bool:
+    try:
+        return is_usable(public_key)
+    except UNREADABLE:
+        return False
 
 
 def _key_kind(public_key: bytes) -> tuple[int, int, int | None]:
