@@ -13,6 +13,9 @@ from portal.crypto.hashing import LANES, MEMORY_KIB, PASSES
 
 PASSWORD = "correct-horse-battery"
 USERS = 1200  # a few for each measurement, so that none meets the login budgets of another
+# What an address can be. Their names are of one length: even a byte more is more to send.
+NAMES = {"an account": "person", "nobody": "nobody", "a disabled account": "lapsed", "without a password": "keyles"}
+KINDS = tuple(NAMES)
 SECRET_KEY = "a-secret-key-for-figures-only-and-long-enough"
 
 
@@ -77,9 +80,9 @@ class PortalUnderTest:
         return operation
 
 
-def email(number: int) -> str:
-    """Return the address of one of the accounts."""
-    return f"person-{number:05}@example.com"
+def email(number: int, kind: str = KINDS[0]) -> str:
+    """Return the address of one of the accounts, or of nobody."""
+    return f"{NAMES[kind]}-{number:05}@example.com"
 
 
 def make_portal(
@@ -103,11 +106,14 @@ def make_portal(
 
 
 async def make_accounts(server: DatabaseServer) -> None:
-    """Make the accounts, all with one password and so with one hash."""
+    """Make the accounts, all with one password and so with one hash; and as many disabled ones and ones without."""
     hasher = PasswordHasher(time_cost=PASSES, memory_cost=MEMORY_KIB, parallelism=LANES)
-    await execute(
-        server.app_url,
-        "SELECT authn.create_user('person-' || lpad(n::text, 5, '0') || '@example.com', $1) "
-        f"FROM generate_series(0, {USERS - 1}) AS n",
-        arguments=[hasher.hash(PASSWORD)],
+    make = (
+        "SELECT {made} FROM generate_series(0, {last}) AS n, LATERAL ("
+        "SELECT authn.create_user('{name}-' || lpad(n::text, 5, '0') || '@example.com', {password}) AS id) AS u"
     )
+    usual = make.format(made="u.id", last=USERS - 1, name="person", password="$1")
+    disabled = make.format(made="authn.disable_user(u.id)", last=USERS - 1, name="lapsed", password="$1")
+    without = make.format(made="u.id", last=USERS - 1, name="keyles", password="NULL")
+    await execute(server.app_url, usual, disabled, arguments=[hasher.hash(PASSWORD)])
+    await execute(server.app_url, without)
