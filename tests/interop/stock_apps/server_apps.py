@@ -5,7 +5,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from tests.interop.stock_apps.stock_app import StockApp
+from tests.interop.stock_apps.stock_app import CACHE, StockApp
 
 APACHE_MODULES = Path("/usr/lib/apache2/modules")  # of Debian's packages
 
@@ -20,7 +20,9 @@ def _found(program: str, needed_for: str, *, also: str = "") -> str:
 def _go(folder: Path) -> list[str]:
     go = _found("go", "The Go app")
     # go.sum has the checksum of every module; nothing else is built.
-    subprocess.run([go, "build", "-mod=readonly", "-o", "app", "."], cwd=folder, check=True)
+    # -modcacherw: Go makes its downloads read-only otherwise, and `make clean` could not remove them.
+    command = [go, "build", "-mod=readonly", "-modcacherw", "-o", "app", "."]
+    subprocess.run(command, cwd=folder, env=os.environ | {"GOMODCACHE": str(CACHE / "go")}, check=True)
     return [str(folder / "app")]
 
 
@@ -33,7 +35,8 @@ def _apache(folder: Path) -> list[str]:
 
 def _spring(folder: Path) -> list[str]:
     maven, java = _found("mvn", "The Spring app", also="Maven"), _found("java", "The Spring app", also="Java 17")
-    subprocess.run([maven, "--quiet", "--batch-mode", "--no-transfer-progress", "package"], cwd=folder, check=True)
+    command = [maven, "--quiet", "--batch-mode", "--no-transfer-progress", f"-Dmaven.repo.local={CACHE / 'maven'}"]
+    subprocess.run([*command, "package"], cwd=folder, check=True)
     return [java, "-jar", str(folder / "target" / "app.jar")]
 
 
@@ -42,7 +45,8 @@ MOD_AUTH_OPENIDC = StockApp(
     "mod_auth_openidc",
     _apache,
     login="/login/",
-    refresh=None,  # it refreshes when the access token is about to expire
+    refresh="/callback?refresh=http%3A%2F%2F127.0.0.1%3A{PORT}%2Ftoken%2F&access_token={TOKEN}",
+    token="/token/",
     logout="/callback?logout=http%3A%2F%2F127.0.0.1%3A{PORT}%2F",
 )
 SPRING_SECURITY = StockApp(
@@ -50,6 +54,5 @@ SPRING_SECURITY = StockApp(
     _spring,
     login="/oauth2/authorization/portal",
     callback="/login/oauth2/code/portal",
-    refresh=None,  # its OAuth2AuthorizedClientManager refreshes when the app calls something with the token
     ends_by_form=True,
 )

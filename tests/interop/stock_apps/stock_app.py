@@ -42,6 +42,7 @@ class StockApp:
     callback: str = "/callback"
     me: str = "/"
     refresh: str | None = "/refresh"
+    token: str | None = None  # a page that shows the access token, for a library that wants it with `refresh`
     logout: str = "/logout"
     logged_out: str = "/"
     starts_by_form: bool = False  # `login` shows a form of the library's own, to be sent
@@ -183,6 +184,19 @@ class Browser:
         if any(form.action == "/oauth2/consent" for form in self.page.forms):
             self.submit("/oauth2/consent", decision="allow")
         return self
+
+    def refreshes(self, running: Running) -> bool:
+        """Refresh at the app, and say whether it has another access token since."""
+        app = running.app
+        assert app.refresh
+        if app.token is None:
+            return bool(self.open(running.url + app.refresh).response.json()["refreshed"])
+        before = self.http.get(running.url + app.token).text.strip()
+        port = httpx.URL(running.url).port
+        self.open(running.url + app.refresh.format(PORT=port, TOKEN=before))
+        assert self.response.status_code == 200, f"{self.place}: {self.response.text[:1500]}"
+        after = self.http.get(running.url + app.token).text.strip()
+        return bool(before) and bool(after) and after != before
 
     def log_out(self, running: Running) -> "Browser":
         """Log out at the app, which leads through the portal and back."""

@@ -1,7 +1,9 @@
 """Public apps with stock libraries: one in a browser (oidc-client-ts), one on a desktop (a loopback port, RFC 8252)."""
 
+import contextlib
 import json
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -61,16 +63,36 @@ async def test_an_app_in_a_browser_logs_in_again_refreshes_and_logs_out(
         await context.close()
 
 
-def test_an_app_on_a_desktop_logs_in_refreshes_and_logs_out(portal_server: PortalServer, zoe: Person) -> None:
+@contextlib.contextmanager
+def on_a_desktop(portal: PortalServer, client_id: str) -> "Iterator[subprocess.Popen[str]]":
+    """Start the program, and end it whatever happens."""
+    folder = prepared(ON_A_DESKTOP)
+    process = subprocess.Popen(
+        ON_A_DESKTOP.build(folder),
+        cwd=folder,
+        env={"ISSUER": portal.url, "CLIENT_ID": client_id},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    with process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def test_an_app_on_a_desktop_logs_in_again_refreshes_and_logs_out(portal_server: PortalServer, zoe: Person) -> None:
     email = an_email()
     zoe.sign_up(email)
-    registered = register(portal_server, ON_A_DESKTOP, "http://127.0.0.1")
-    environment = {"ISSUER": portal_server.url, "CLIENT_ID": registered.client.client_id}
+    client_id = register(portal_server, ON_A_DESKTOP, "http://127.0.0.1").client.client_id
     browser = Browser(portal_server)
-    command = ON_A_DESKTOP.build(prepared(ON_A_DESKTOP))
-    with subprocess.Popen(
-        command, cwd=prepared(ON_A_DESKTOP), env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as process:
+    with on_a_desktop(portal_server, client_id) as process:
+        assert process.stdout
+        browser.open(json.loads(process.stdout.readline())["open"]).log_in(email)
+        assert json.loads(process.stdout.readline()) == {"email": email}
+
+    with on_a_desktop(portal_server, client_id) as process:  # another port, and nothing remembered
         assert process.stdin
 
         def told() -> dict[str, Any]:
@@ -83,10 +105,9 @@ def test_an_app_on_a_desktop_logs_in_refreshes_and_logs_out(portal_server: Porta
             process.stdin.flush()
             return told()
 
-        browser.open(told()["open"]).log_in(email)
+        browser.open(told()["open"]).allow()  # no password, and consent each time (RFC 8252 section 8.6)
         assert "You can close this tab" in browser.response.text
         assert told() == {"email": email}
         assert ask("refresh") == {"refreshed": True}
         browser.open(ask("logout")["open"])
         assert browser.open(f"{portal_server.url}/account").response.url.path == "/login"
-        process.stdin.close()
