@@ -6,6 +6,7 @@ from benchmarks.goals.enumeration import enumeration
 from benchmarks.goals.footprint import memory, start
 from benchmarks.goals.logins import login, login_rate, login_storm
 from benchmarks.goals.pages import login_page, session_check, signed_in_page, tails
+from benchmarks.goals.passkeys import passkey
 from benchmarks.goals.provider import code_flow
 from benchmarks.report import Report
 from benchmarks.stage import Stage
@@ -22,6 +23,7 @@ GOALS: dict[str, Goal] = {
     "login": login,
     "login_rate": login_rate,
     "login_storm": login_storm,
+    "passkey": passkey,
     "code_flow": code_flow,
     "tails": tails,
     "enumeration": enumeration,

@@ -168,6 +168,19 @@ begin
         perform authn._leave(v_outer);
         return;
     end if;
+    -- Whoever began before a method was switched off does not end with it. A recovery proves the mailbox wherever there are
+    -- passwords, whether codes by mail are a way to log in or not.
+    if not coalesce((p_login ->> 'recovered')::boolean, false) and exists (
+        select 1
+          from jsonb_array_elements(coalesce(p_login -> 'factors', '[]')) f
+         where not coalesce(authn._policy(p_namespace) -> 'methods' ? (f ->> 'method'), true))
+    then
+        perform authn._count_refusal(
+            'request_refused', 'method_off', 1, nullif(p_actor ->> 'ip_address', '')::inet, p_namespace);
+        return next;
+        perform authn._leave(v_outer);
+        return;
+    end if;
     if p_login ->> 'attempt_id' is not null then
         perform authn._confirm_login_attempt((p_login ->> 'attempt_id')::bigint, p_namespace);
     end if;
@@ -231,7 +244,7 @@ comment on function authn.complete_login(jsonb, jsonb, text) is
     'session, second_factor_required (by the namespace); old_password_hash and new_password_hash where the same password was '
     'hashed anew. Outcome: session, pending (another factor is due), terms (they are to be accepted first, see note_terms) '
     'or gone (the flow was used, has expired, or belongs to '
-    'another browser or user). enrolled: types of the account''s authenticators; declined: offers that it does not want.';
+    'another browser or user; or the namespace has switched the method off meanwhile). enrolled: types of the account''s authenticators; declined: offers that it does not want.';
 
 create or replace function authn.decline_offer(
     p_user_id uuid, p_offer text, p_for interval default null, p_namespace text default 'default'

@@ -160,7 +160,8 @@ begin
     perform authn._end_open_proofs(v_flow.user_id, v_flow.id, p_namespace);
     perform authn._enqueue('mail', p_mail_changed, p_namespace);
     perform authn._audit('account_recovered', 'user', v_flow.user_id::text, null, null, p_namespace);
-    return query select c.* from authn.complete_login(p_login, p_actor, p_namespace) c;
+    return query
+    select c.* from authn.complete_login(p_login || jsonb_build_object('recovered', true), p_actor, p_namespace) c;
     perform authn._leave(v_outer);
 end
 $$;

@@ -49,10 +49,10 @@ begin
             delete from authn.mfa_secrets m
              where m.namespace = p_namespace and m.user_id = p_user_id and m.mfa_type = p_authenticator ->> 'mfa_type';
         end if;
-        insert into authn.mfa_secrets (namespace, user_id, mfa_type, secret, name, second_step, last_step)
+        insert into authn.mfa_secrets (namespace, user_id, mfa_type, secret, name, second_step, way_in, last_step)
         values (p_namespace, p_user_id, p_authenticator ->> 'mfa_type', p_authenticator ->> 'secret',
                 p_authenticator ->> 'name', coalesce((p_authenticator ->> 'second_step')::boolean, false),
-                (p_authenticator ->> 'last_step')::bigint)
+                coalesce((p_authenticator ->> 'way_in')::boolean, false), (p_authenticator ->> 'last_step')::bigint)
         returning id into mfa_id;
         if p_authenticator ->> 'mail' is not null then
             perform authn._enqueue('mail', p_authenticator ->> 'mail', p_namespace);
@@ -67,8 +67,8 @@ end
 $$;
 comment on function authn.enrol_authenticator(uuid, uuid, jsonb, jsonb, text) is
     'Enrols an authenticator for the person of this session and tells them by mail. p_authenticator: mfa_type, secret '
-    '(sealed), name, second_step, last_step, mail (sealed), only_one (it takes the place of what there was of its type). '
-    'Outcome: enrolled, login_not_recent, too_many (50 of a type).';
+    '(sealed), name, second_step, way_in (a login can begin with it), last_step, mail (sealed), only_one (it takes the place '
+    'of what there was of its type). Outcome: enrolled, login_not_recent, too_many (50 of a type).';
 
 create or replace function authn.rename_authenticator(
     p_user_id uuid, p_mfa_id uuid, p_name text, p_actor jsonb, p_namespace text default 'default'
@@ -111,7 +111,8 @@ begin
     return (select count(*) from authn.users u
              where u.id = p_user_id and u.namespace = p_namespace and u.password_hash is not null)
         + (select count(*) from authn.mfa_secrets m
-            where m.namespace = p_namespace and m.user_id = p_user_id and m.credential_id is not null)
+            where m.namespace = p_namespace and m.user_id = p_user_id
+              and (m.way_in or m.credential_id is not null))
         + (select count(*) from authn.federated_identities f
             where f.namespace = p_namespace and f.user_id = p_user_id)
         + (select count(*) from authn.identities i
@@ -120,8 +121,8 @@ begin
 end
 $$;
 comment on function authn._ways_in(uuid, boolean, text) is
-    'How many ways a person has to begin a login: password, passkeys, linked providers, proven numbers, and proven addresses '
-    'where the namespace lets people log in by mail.';
+    'How many ways a person has to begin a login: password, passkeys and other authenticators that are one, linked providers, '
+    'proven numbers, and proven addresses where the namespace lets people log in by mail.';
 
 create or replace function authn.list_ways_in(p_user_id uuid, p_namespace text default 'default') returns text[]
 language plpgsql
@@ -172,7 +173,7 @@ begin
         v_outcome := 'unknown';
     elsif not authn._login_is_recent(p_session_id, p_user_id, p_namespace) then
         v_outcome := 'login_not_recent';
-    elsif v_removed.credential_id is not null
+    elsif (v_removed.way_in or v_removed.credential_id is not null)
         and authn._ways_in(p_user_id, coalesce((p_removal ->> 'by_mail')::boolean, false), p_namespace) <= 1 then
         v_outcome := 'last_way_in';
         perform authn._audit(
@@ -255,7 +256,7 @@ begin
     perform authn._apply_actor(p_actor);
     perform authn._lock_enabled_user(p_user_id, p_namespace);
     delete from authn.mfa_secrets m
-     where m.namespace = p_namespace and m.user_id = p_user_id and m.credential_id is null;
+     where m.namespace = p_namespace and m.user_id = p_user_id and m.credential_id is null and not m.way_in;
     get diagnostics v_removed = row_count;
     update authn.mfa_secrets m
        set second_step = false
@@ -273,7 +274,7 @@ end
 $$;
 comment on function authn.reset_mfa(uuid, text, jsonb, text) is
     'What an operator does for somebody who lost everything: no second step any more, apps and recovery codes removed '
-    '(passkeys stay, they are a way in), every session ended, the owner told. Returns how many authenticators went.';
+    '(what is a way in stays, such as passkeys), every session ended, the owner told. Returns how many authenticators went.';
 
 revoke all on function authn._login_is_recent(uuid, uuid, text), authn._ways_in(uuid, boolean, text),
     authn.list_ways_in(uuid, text),

@@ -7,21 +7,36 @@ security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
+    -- Every page with a passkey button asks for one, so a big office has many; answered ones are gone and do not count.
+    c_per_prefix constant integer := 300;
     v_outer text := authn._enter(p_namespace);
+    v_prefix cidr := authn._address_prefix(nullif(p_ceremony ->> 'ip_address', '')::inet);
     v_id uuid;
 begin
     perform authn._check_context(p_namespace);
-    insert into authn.webauthn_ceremonies (namespace, kind, challenge, browser_digest, user_id, flow_id)
-    values (p_namespace, p_ceremony ->> 'kind', decode(p_ceremony ->> 'challenge', 'hex'),
-            p_ceremony ->> 'browser_digest', (p_ceremony ->> 'user_id')::uuid, (p_ceremony ->> 'flow_id')::uuid)
-    returning id into v_id;
+    -- Those who ask at once line up, or each would count before the others are seen.
+    perform pg_advisory_xact_lock(hashtextextended('ceremony:' || p_namespace || ':' || v_prefix::text, 0))
+      where v_prefix is not null;
+    if v_prefix is null or c_per_prefix > (
+        select count(*)
+          from authn.webauthn_ceremonies c
+         where c.namespace = p_namespace and c.prefix = v_prefix
+           and c.expires_at > now() + interval '4 minutes')  -- asked for within the last minute
+    then
+        insert into authn.webauthn_ceremonies (namespace, kind, challenge, browser_digest, user_id, flow_id, prefix)
+        values (p_namespace, p_ceremony ->> 'kind', decode(p_ceremony ->> 'challenge', 'hex'),
+                p_ceremony ->> 'browser_digest', (p_ceremony ->> 'user_id')::uuid, (p_ceremony ->> 'flow_id')::uuid,
+                v_prefix)
+        returning id into v_id;
+    end if;
     perform authn._leave(v_outer);
     return v_id;
 end
 $$;
 comment on function authn.start_ceremony(jsonb, text) is
     'Notes a challenge. p_ceremony: kind (register, upgrade, login, second_step), challenge (hex), browser_digest, user_id, '
-    'flow_id. Returns the id by which the answer finds it.';
+    'flow_id, ip_address. Returns the id by which the answer finds it; NULL, and nothing is noted, where 300 of the last minute '
+    'from this address prefix still wait for their answers.';
 
 create or replace function authn.take_ceremony(
     p_ceremony_id uuid, p_kinds text[], p_browser_digest text, p_namespace text default 'default'

@@ -125,10 +125,16 @@ begin
              p_wish ->> 'link_digest', v_ip, p_actor ->> 'user_agent',
              now() + make_interval(secs => (p_wish ->> 'code_expires_in')::double precision),
              now() + make_interval(secs => (p_wish ->> 'code_expires_in')::double precision));
+        -- As many rows for every number, or the work would tell who has an account: what is held back counts for no cap,
+        -- and its message is empty and done.
+        insert into authn.sms_sent (namespace, phone, calling_code, sent_at)
+        values (p_namespace, v_phone, authn._calling_code(v_phone),
+                case when v_cap is null then now() else '-infinity'::timestamptz end);
         if v_cap is null then
-            insert into authn.sms_sent (namespace, phone, calling_code)
-            values (p_namespace, v_phone, authn._calling_code(v_phone));
             perform authn._enqueue('sms', p_wish ->> 'message', p_namespace);
+        else
+            insert into authn.outbox (namespace, kind, payload, sent_at) values (p_namespace, 'none', '', now());
+            perform pg_notify('portal_outbox', '');
         end if;
         perform authn._audit(
             case when v_cap is null then 'sms_code_sent' else 'sms_suppressed' end, 'phone', v_phone, null,

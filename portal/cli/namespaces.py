@@ -111,6 +111,34 @@ def add_host(namespace: str, host: str, as_json: bool) -> None:
     answer({"namespace": namespace, "host": host}, f"{host} leads to {namespace} now.", as_json=as_json)
 
 
+@namespaces.command()
+@name_argument
+@json_option
+@failing_plainly
+def suspend(namespace: str, as_json: bool) -> None:
+    """Switch a tenant off: its hosts lead nowhere, and nothing of it is lost."""
+    _suspend(namespace, True)
+    answer({"namespace": namespace, "suspended": True}, f"{namespace} is switched off.", as_json=as_json)
+
+
+@namespaces.command()
+@name_argument
+@json_option
+@failing_plainly
+def resume(namespace: str, as_json: bool) -> None:
+    """Switch a tenant on again."""
+    _suspend(namespace, False)
+    answer({"namespace": namespace, "suspended": False}, f"{namespace} is served again.", as_json=as_json)
+
+
+def _suspend(namespace: str, suspended: bool) -> None:
+    async def work(database: Database) -> None:
+        if not _accepted(await tenancy.suspend(database, namespace, suspended, COMMAND_LINE)):
+            raise Failure(f"{namespace} is switched {'off' if suspended else 'on'} already.")
+
+    with_database(work)
+
+
 async def _add_host(database: Database, namespace: str, host: str) -> None:
     if not _accepted(await tenancy.add_host(database, namespace, host, COMMAND_LINE)):
         raise Failure(f"The host {host} leads to a namespace already.")

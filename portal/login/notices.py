@@ -1,6 +1,7 @@
 """The mail that tells the owner what changed in how they log in, and from where."""
 
 from portal.clock import now
+from portal.login.address import read_address
 from portal.login.mailed_proof import sealed_mail
 from portal.sessions.devices import describe_device
 from portal.web.request import PortalRequest
@@ -11,11 +12,11 @@ def security_mail(request: PortalRequest, email: str | None, what: str, *, ended
 
     Args:
         request: whose device and network address the mail names.
-        email: the owner's address.
+        email: the owner's address, or the number of somebody without one.
         what: one sentence, marked for translation: "An authenticator app was added to your account."
         ended: whether every other session ended with it.
     """
-    if email is None:
+    if email is None or read_address(email) is None:  # a login by text message goes by the number
         return None
     device = describe_device(request.context.user_agent)
     return sealed_mail(

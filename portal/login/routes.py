@@ -81,6 +81,17 @@ async def logout_page(request: PortalRequest) -> Response[Any]:
 @post("/logout", opt={"session": "optional"}, status_code=200)
 async def logout(request: PortalRequest) -> Response[Any]:
     """End this browser's session, in the database first."""
+    await end_own_session(request)
+    # The browser drops what it kept of pages with a person on them (ASVS 14.3.1). Not "cookies": the browser cookie,
+    # by which the account knows this browser, is no login and stays.
+    headers = {"clear-site-data": '"cache", "storage"'}
+    response = page(request, "login/logged_out.html")
+    response.headers.update(headers)
+    return response
+
+
+async def end_own_session(request: PortalRequest) -> None:
+    """End the session of this browser, if it has one; the rest of the request is nobody's."""
     session = request.current_session
     if session:
         await end_session(
@@ -91,13 +102,7 @@ async def logout(request: PortalRequest) -> Response[Any]:
             request.namespace.name,
         )
     clear_session_cookie(request)
-    # The browser drops what it kept of pages with a person on them (ASVS 14.3.1). Not "cookies": the browser cookie,
-    # by which the account knows this browser, is no login and stays.
-    headers = {"clear-site-data": '"cache", "storage"'}
     request.facts["session"] = None
-    response = page(request, "login/logged_out.html")
-    response.headers.update(headers)
-    return response
 
 
 async def login_step(

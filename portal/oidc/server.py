@@ -48,8 +48,9 @@ class ProtocolRequest(OAuth2Request):
     def __init__(
         self, server: "ProviderServer", method: str, path: str, parameters: Parameters, headers: Mapping[str, str]
     ) -> None:
+        # Settings allow plain http on loopback only. Authlib checks again, and knows localhost but no tenant below it.
+        uri = f"https://{server.issuer.partition('://')[2]}{path}"
         # Authlib looks headers up in Title-Case; ASGI brings them in lower case.
-        uri = f"{server.issuer}{path}"
         super().__init__(method, uri, headers={name.title(): value for name, value in headers.items()})
         self.server = server
         self.payload = BasicOAuth2Payload(parameters)

@@ -12,6 +12,7 @@ from litestar.response import Redirect
 
 from portal.crypto.tokens import IssuedToken, token_digest
 from portal.db.engine import Querier
+from portal.login.routes import end_own_session
 from portal.login.service import new_flow
 from portal.web.request import PortalRequest
 from portal.web.templates import page
@@ -29,10 +30,14 @@ async def invite_page(request: PortalRequest, code: FromPath[str]) -> Response[A
 
 @post("/invite/{code:str}", opt={"session": "optional"}, status_code=303)
 async def use_invite(request: PortalRequest, code: FromPath[str]) -> Response[Any]:
-    """Lead to the sign-up with the address filled in. Signing up uses the invitation, not this."""
+    """Lead to the sign-up with the address filled in. Signing up uses the invitation, not this.
+
+    Whoever is logged in is logged out first, as the button said: the sign-up is for somebody without an account.
+    """
     email = await _invited(request, code)
     if email is None:
         return page(request, "signup/invite.html", status=410, email=None, code=code)
+    await end_own_session(request)
     flow_id = await new_flow(request, purpose="signup", email=email)
     return Redirect(f"/signup?flow={flow_id}", status_code=303)
 

@@ -48,6 +48,12 @@ async def set_policy(
     return stored
 
 
+async def suspend(database: Querier, namespace: str, suspended: bool, actor: Mapping[str, str]) -> bool | Refused:
+    """Switch a namespace off, or on again; False when it was so already."""
+    changed: bool | Refused = await _asked(database, "suspend_namespace", suspended, dict(actor), namespace)
+    return changed
+
+
 async def list_namespaces(database: Querier) -> list[NamespaceRow]:
     """Return every namespace, by name."""
     rows = await database.fetch("select * from authn.list_namespaces()")

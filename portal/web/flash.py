@@ -34,6 +34,8 @@ SENTENCES: dict[str, Flash] = {
         "success", mark("Your authenticator app is set up. Now get recovery codes, in case you lose it.")
     ),
     "authenticator_app_removed": Flash("success", mark("That app is removed. Everywhere else you are logged out.")),
+    "authenticator_added": Flash("success", mark("Added. Your next login can use it.")),
+    "authenticator_removed": Flash("success", mark("Removed. Everywhere else you are logged out.")),
     "authenticator_renamed": Flash("success", mark("The new name is saved.")),
     "passkey_added": Flash("success", mark("Your passkey is ready. Next time it logs you in.")),
     "passkey_removed": Flash("success", mark("That passkey is removed. Everywhere else you are logged out.")),

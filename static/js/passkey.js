@@ -39,6 +39,19 @@ function send(form, ceremony, credential) {
   form.submit();
 }
 
+// What a new passkey's authenticator answered.
+function made({ id, type, response }) {
+  return {
+    id,
+    type,
+    response: {
+      clientDataJSON: toText(response.clientDataJSON),
+      attestationObject: toText(response.attestationObject),
+      transports: response.getTransports?.() ?? [],
+    },
+  };
+}
+
 function busy(form, on) {
   const button = form.querySelector("button[type=submit]");
   if (on) { button.setAttribute("aria-busy", "true"); button.setAttribute("aria-disabled", "true"); }
@@ -148,6 +161,8 @@ customElements.define("passkey-login", PasskeyLogin);
 // <passkey-create data-options data-cancelled data-failed data-known><form>…</form><p role="status">: lets the browser make a
 // passkey when the form's button is pressed, and sends it.
 
+const silent = new AbortController(); // ends what the browser does without being asked, below
+
 class PasskeyCreate extends HTMLElement {
   connectedCallback() {
     this.form = this.querySelector("form");
@@ -160,23 +175,14 @@ class PasskeyCreate extends HTMLElement {
 
   async #press() {
     if (this.form.querySelector("button").getAttribute("aria-busy")) return;
+    silent.abort();
     if (!window.PublicKeyCredential || !navigator.credentials) { this.#say(this.dataset.failed); return; }
     this.#say("");
     busy(this.form, true);
     try {
       const begun = await begin(this.dataset.options, this.form);
       if (begun.again) { location.assign(begun.again); return; }
-      const credential = await navigator.credentials.create({ publicKey: begun.publicKey });
-      const { response } = credential;
-      send(this.form, begun.ceremony, {
-        id: credential.id,
-        type: credential.type,
-        response: {
-          clientDataJSON: toText(response.clientDataJSON),
-          attestationObject: toText(response.attestationObject),
-          transports: response.getTransports?.() ?? [],
-        },
-      });
+      send(this.form, begun.ceremony, made(await navigator.credentials.create({ publicKey: begun.publicKey })));
     } catch (error) {
       if (error.name === "InvalidStateError") this.#say(this.dataset.known);
       else this.#say(["NotAllowedError", "AbortError"].includes(error.name) ? this.dataset.cancelled : this.dataset.failed);
@@ -190,6 +196,30 @@ class PasskeyCreate extends HTMLElement {
 }
 
 customElements.define("passkey-create", PasskeyCreate);
+
+// <passkey-upgrade data-options data-saved><form>…</form><p role="status">: where the browser makes passkeys without asking (conditional
+// create), lets it, says so and leads on. Nobody waits for it: whatever else is pressed on the page ends it.
+
+class PasskeyUpgrade extends HTMLElement {
+  connectedCallback() {
+    document.addEventListener("submit", () => silent.abort());
+    this.#try().catch(() => {}); // nobody pressed anything: nothing to say
+  }
+
+  async #try() {
+    const able = await window.PublicKeyCredential?.getClientCapabilities?.();
+    if (!able?.conditionalCreate) return;
+    const form = this.querySelector("form");
+    const { ceremony, publicKey } = await begin(this.dataset.options, form);
+    if (!publicKey || silent.signal.aborted) return;
+    const credential = await navigator.credentials.create({ publicKey, mediation: "conditional", signal: silent.signal });
+    if (silent.signal.aborted) return;
+    this.querySelector("[role=status]").textContent = this.dataset.saved;
+    send(form, ceremony, made(credential));
+  }
+}
+
+customElements.define("passkey-upgrade", PasskeyUpgrade);
 
 // <passkey-list data-rp data-user data-credentials data-name data-display-name>: tells the browser's password manager which passkeys
 // the account has and what it is called, so that removed ones are no longer offered (WebAuthn Level 3, 5.1.10).

@@ -3,6 +3,7 @@
 import pytest
 
 from tests.cli.conftest import Portal
+from tests.support.database import TestDatabase, fetch
 
 
 def test_a_tenant_is_made_with_hosts_and_listed(portal: Portal) -> None:
@@ -54,6 +55,27 @@ def test_a_typing_mistake_is_told_and_changes_nothing(portal: Portal, change: st
     assert refused.status == 1
     assert says in refused.err
     assert portal.run("namespaces", "set-policy", "default", "--json").json["policy"] == {}
+
+
+@pytest.mark.adversarial("R6")
+def test_a_tenant_is_switched_off_and_on_again(portal: Portal, database: TestDatabase) -> None:
+    portal.run("namespaces", "create", "acme", "--host", "login.acme.example")
+    assert portal.run("namespaces", "suspend", "acme").out == "acme is switched off.\n"
+    assert portal.run("namespaces", "suspend", "acme").err == "acme is switched off already.\n"
+    suspended = {
+        row["namespace"]: row["suspended"] for row in portal.run("namespaces", "list", "--json").json["namespaces"]
+    }
+    assert suspended == {"acme": True, "default": False}
+    assert portal.run("namespaces", "resume", "acme", "--json").json == {"namespace": "acme", "suspended": False}
+    assert portal.run("namespaces", "resume", "acme").err == "acme is switched on already.\n"
+    assert portal.run("namespaces", "suspend", "nobody").err == "There is no such namespace.\n"
+    events = fetch(
+        database.superuser_url,
+        "select * from authn.audit_events where event_type ~ '_(suspended|resumed)$' order by id",
+    )
+    assert [(event["event_type"], event["resource_id"], event["actor_id"]) for event in events] == [
+        ("namespace_suspended", "acme", "command line"), ("namespace_resumed", "acme", "command line"),
+    ]  # fmt: skip
 
 
 def test_an_unknown_tenant_is_told(portal: Portal) -> None:

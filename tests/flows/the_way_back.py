@@ -145,7 +145,7 @@ class ByPasskey(Journey):
 
     def touch(self, person: Traveller) -> None:
         assert self.passkey
-        use_passkey(person, self.passkey, flow=person.page.form("/login/password").fields["flow"])
+        use_passkey(person, self.passkey, flow=person.response.url.params["flow"])
 
 
 class ByTwoSteps(Journey):

@@ -76,7 +76,7 @@ async def test_htmx_swaps_the_list_alone(world: World, bo: Browser) -> None:
     await allowed(app, bo)
     response = await bo.http.post(ASK, data={"app": app.client_id}, headers={"origin": ISSUER, "hx-request": "true"})
     assert response.status_code == 200
-    assert response.text.lstrip().startswith('<div id="apps"')
+    assert response.text.lstrip().startswith('<div class="account__list" id="apps"')
     assert "That app is disconnected" in response.text
 
 

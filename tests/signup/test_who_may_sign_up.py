@@ -125,6 +125,19 @@ def test_opening_an_invitation_changes_nothing(a_tenant: MakeTenant) -> None:
         assert tenant.visitor().open("/invite/the-code").page.heading == "You are invited"
 
 
+def test_an_invitation_opened_while_logged_in_says_so_and_offers_the_way(a_tenant: MakeTenant) -> None:
+    tenant, mine, invited = a_tenant(signup="invite"), an_email(), an_email()
+    tenant.account(mine)
+    invite(tenant, invited, "the-code")
+    zoe = tenant.visitor().open("/login").submit("/login", email=mine).submit("/login/password", password=PASSWORD)
+    zoe.open("/invite/the-code")
+    assert f"You are logged in as {mine}. The invitation is for another account" in zoe.page.text
+    assert zoe.is_logged_in()
+    zoe.open("/invite/the-code").submit("/invite/the-code")
+    assert zoe.page.form("/signup").fields["email"] == invited
+    assert not zoe.is_logged_in()
+
+
 def test_an_invitation_works_for_seven_days(a_tenant: MakeTenant) -> None:
     tenant, email = a_tenant(signup="invite"), an_email()
     invite(tenant, email, "the-code")

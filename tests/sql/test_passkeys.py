@@ -14,6 +14,7 @@ from tests.support.account_in_sql import BROWSER, Person
 from tests.support.database import STATEMENT_CACHE, TestDatabase
 
 AT_ONCE = 40
+PER_PREFIX = 300  # challenges of a minute that wait for their answers
 FACTOR = {"method": "passkey", "amr": ["swk", "user"], "multi": True}
 
 
@@ -30,8 +31,8 @@ async def chen(sql: Sql, namespace: str, superuser: asyncpg.Connection) -> Perso
     return await Person(sql, namespace, superuser).arrive()
 
 
-def ceremony(kind: str = "login", browser: str = BROWSER) -> str:
-    return json.dumps({"kind": kind, "challenge": secrets.token_hex(32), "browser_digest": browser})
+def ceremony(kind: str = "login", browser: str = BROWSER, **more: str) -> str:
+    return json.dumps({"kind": kind, "challenge": secrets.token_hex(32), "browser_digest": browser, **more})
 
 
 def passkey(**more: Any) -> str:
@@ -91,6 +92,35 @@ async def test_a_challenge_is_for_its_kind_and_browser(
 async def test_a_challenge_of_another_namespace_is_none(sql: Sql, namespace: str) -> None:
     made = await sql.value("start_ceremony", ceremony(), namespace)
     assert await sql.row("take_ceremony", made, ["login"], BROWSER, namespace + "-other") is None
+
+
+async def test_of_forty_who_ask_at_once_one_gets_the_last_challenge_of_a_network(
+    sql: Sql, namespace: str, pool: asyncpg.Pool
+) -> None:
+    from_there = ceremony(ip_address="100.64.0.7")
+    for _ in range(PER_PREFIX - 1):
+        assert await sql.value("start_ceremony", from_there, namespace)
+
+    async def ask() -> bool:
+        return await pool.fetchval("select authn.start_ceremony($1, $2)", from_there, namespace) is not None
+
+    async with sql.connection.transaction():
+        assert await sql.value("start_ceremony", from_there, namespace), "the last one, which nobody else sees yet"
+        others = [asyncio.create_task(ask()) for _turn in range(AT_ONCE)]
+        await asyncio.sleep(0.3)
+        assert not any(task.done() for task in others), "they wait for it"
+    assert sum(await asyncio.gather(*others)) == 0
+    # Another line, or a caller that names none, is another matter.
+    assert await sql.value("start_ceremony", ceremony(ip_address="100.64.0.8"), namespace)
+    assert await sql.value("start_ceremony", ceremony(), namespace)
+
+
+async def test_an_answered_challenge_makes_room_for_another(sql: Sql, namespace: str) -> None:
+    from_there = ceremony(ip_address="2001:db8::1")
+    made = [await sql.value("start_ceremony", from_there, namespace) for _ in range(PER_PREFIX)]
+    assert await sql.value("start_ceremony", ceremony(ip_address="2001:db8::2"), namespace) is None, "the same line"
+    assert await sql.row("take_ceremony", made[0], ["login"], BROWSER, namespace)
+    assert await sql.value("start_ceremony", from_there, namespace)
 
 
 async def test_a_counter_that_does_not_rise_ends_nothing_and_starts_nothing(chen: Person) -> None:

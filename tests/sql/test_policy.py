@@ -106,6 +106,23 @@ async def test_nobody_changes_the_policy_of_another_tenant(sql: Sql, tenant: str
     assert await _set(sql, tenant, {}) == {}
 
 
+async def test_a_namespace_is_switched_off_and_on_again(sql: Sql, tenant: str) -> None:
+    await sql.value("add_namespace_host", f"{tenant}.example", "{}", tenant)
+    for suspended in (True, False):
+        assert await sql.value("suspend_namespace", suspended, '{"actor_id": "ops"}', tenant) is True
+        assert await sql.value("suspend_namespace", suspended, "{}", tenant) is False
+        found = await sql.row("find_namespace", f"{tenant}.example", "localhost:8000")
+        assert found is not None
+        assert found["suspended"] is suspended
+    assert (await sql.error("suspend_namespace", None, "{}", tenant)).sqlstate == "22004"
+    assert (await sql.error("suspend_namespace", True, "{}", "nobody's")).sqlstate == "23503"
+    async with sql.connection.transaction():
+        await sql.value("set_tenant", f"{tenant}-other")
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            async with sql.connection.transaction():
+                await sql.value("suspend_namespace", True, "{}", tenant)
+
+
 async def test_a_host_leads_to_one_namespace(sql: Sql, tenant: str, namespace: str) -> None:
     host = f"{tenant}.example:8443"
     assert await sql.value("add_namespace_host", host.upper(), "{}", tenant) is True

@@ -91,6 +91,16 @@ async def test_a_method_that_is_off_is_no_second_step_that_an_app_could_ask_for(
     assert await sql.value("can_step_up", bo.user_id, bo.namespace) is False
 
 
+async def test_nobody_ends_a_login_by_a_method_that_is_off(bo: Person, sql: Sql) -> None:
+    await sql.value("create_namespace", bo.namespace, "Bo's", "{}")
+    assert (await bo.complete(None, [PASSWORD], session=True))["outcome"] == "session"
+    await sql.value("set_namespace_policy", json.dumps({"methods": ["passkey"]}), "{}", bo.namespace)
+    refused = await bo.complete(None, [PASSWORD], session=True)
+    assert (refused["outcome"], refused["session_id"]) == ("gone", None)
+    assert (await bo.events())["request_refused"] == 1
+    assert (await bo.complete(None, [PASSKEY], session=True))["outcome"] == "session"
+
+
 async def test_a_passkey_demands_a_second_step_when_its_owner_wants_it(bo: Person, sql: Sql) -> None:
     await bo.add_passkey()
     assert await _set_second_step(bo, "webauthn", on=True) == "changed"

@@ -46,6 +46,7 @@ class PortalServer:
     environment: dict[str, str]
     log_path: Path
     database: TestDatabase | None = None
+    sources: Path = ROOT  # the tree that it runs from
     _process: "subprocess.Popen[bytes] | None" = field(default=None, repr=False)
 
     @property
@@ -69,7 +70,7 @@ class PortalServer:
         with self.log_path.open("ab") as log:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "portal", "serve", "--port", str(self.port)],
-                cwd=ROOT,
+                cwd=self.sources,
                 env=inherited | ours,
                 stdin=subprocess.DEVNULL,
                 stdout=log,

@@ -80,18 +80,23 @@ class Tenant:
 MakeTenant = Callable[..., Tenant]
 
 
+def make_tenant(portal: PortalServer, **policy: Any) -> Tenant:
+    """Make a tenant with this policy; its visitors are the caller's to close."""
+    tenant = Tenant(portal, f"t{secrets.token_hex(4)}", [])
+    portal.rows("select authn.create_namespace($1, 'Tenant & Sons', null)", tenant.name)
+    portal.rows("select authn.add_namespace_host($1, null, $2)", tenant.host, tenant.name)
+    portal.rows("select authn.set_namespace_policy($1, null, $2)", json.dumps(policy), tenant.name)
+    return tenant
+
+
 @pytest.fixture
 def a_tenant(portal_server: PortalServer) -> Iterator[MakeTenant]:
     """Make a tenant with this policy: `a_tenant(signup="closed")`."""
     made: list[Tenant] = []
 
     def make(**policy: Any) -> Tenant:
-        tenant = Tenant(portal_server, f"t{secrets.token_hex(4)}", [])
-        portal_server.rows("select authn.create_namespace($1, 'Tenant & Sons', null)", tenant.name)
-        portal_server.rows("select authn.add_namespace_host($1, null, $2)", tenant.host, tenant.name)
-        portal_server.rows("select authn.set_namespace_policy($1, null, $2)", json.dumps(policy), tenant.name)
-        made.append(tenant)
-        return tenant
+        made.append(make_tenant(portal_server, **policy))
+        return made[-1]
 
     yield make
     for tenant in made:

@@ -6,24 +6,18 @@ async for stop in tour(browser, portal, demo_app): look at stop.page
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass
 from typing import Any
 
 from playwright.async_api import Browser, BrowserContext, Page
 
 from tests.support.browser import new_context
 from tests.support.database import execute
+from tests.support.passkey_pages import passkey_pages
 from tests.support.person import IPHONE, PASSWORD, Mail, Person, an_email, newest_mail
 from tests.support.second_step import App
 from tests.support.server import SEEDED_PASSWORD, PortalServer
-
-
-@dataclass(frozen=True)
-class Stop:
-    """A page to look at; `name` is the page and its state."""
-
-    name: str
-    page: Page
+from tests.support.stop import Stop
+from tests.support.tour_of_doors import doors, submit
 
 
 class Guide:
@@ -128,6 +122,13 @@ class Guide:
         yield self._stop("number-code")
         await self.page.goto(f"{self.portal.url}/invite/one-that-is-over")
         yield self._stop("invite-gone")
+
+    async def doors(self) -> AsyncIterator[Stop]:
+        """What policies and limits put in the way."""
+        page = await self.desk.new_page()
+        async for name in doors(self.portal, page):
+            yield Stop(name, page)
+        await page.close()
 
     async def recovery(self, email: str) -> AsyncIterator[Stop]:
         """A forgotten password, up to the new one."""
@@ -263,12 +264,7 @@ class Guide:
 
     async def _submit(self, typed: dict[str, str], button: str, *, page: Page | None = None) -> None:
         """Fill a form and send it, past the browser's own checks: the server's are what is looked at."""
-        page = page or self.page
-        await page.evaluate("for (const form of document.forms) form.noValidate = true")
-        for label, text in typed.items():
-            await page.get_by_label(label, exact=True).fill(text)
-        async with page.expect_navigation(wait_until="load"):
-            await page.get_by_role("button", name=button, exact=True).click()
+        await submit(page or self.page, typed, button)
 
     async def _ask_for_code(self, email: str) -> str:
         """From the app to the page that waits for the code; returns where it is."""
@@ -303,9 +299,11 @@ async def tour(
         guide.registered(),
         guide.by_mail(email),
         guide.by_phone(),
+        guide.doors(),
         guide.recovery(email),
         guide.account(),
         guide.second_step(),
+        passkey_pages(guide.page, portal),
         guide.development(email),
         guide.errors(),
     )

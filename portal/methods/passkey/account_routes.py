@@ -125,12 +125,19 @@ async def set_second_step(request: PortalRequest) -> Response[Any]:
     return Redirect(SECURITY_PAGE, status_code=303)
 
 
-async def enrol(
-    request: PortalRequest, made: NewPasskey, name: str | None, what: str, *, upgraded: bool = False
-) -> str:
+async def enrol(request: PortalRequest, made: NewPasskey, name: str | None, what: str) -> str:
     """Enrol a verified passkey for the person who is logged in, and tell them `what`."""
     person = request.signed_in
-    passkey = {
+    passkey = {**described(made, name), "mail": security_mail(request, person.email, what)}
+    actor = request.context.as_actor(person.user_id)
+    return await queries.enrol_passkey(
+        request.portal.database, person.user_id, person.session_id, passkey, actor, request.namespace.name
+    )
+
+
+def described(made: NewPasskey, name: str | None) -> dict[str, Any]:
+    """Return a verified passkey as authn.enrol_passkey takes it."""
+    return {
         "credential_id": made.credential_id.hex(),
         "secret": encode_base64url(made.public_key),
         "name": name,
@@ -139,13 +146,7 @@ async def enrol(
         "transports": list(made.transports),
         "backup_eligible": made.backup_eligible,
         "backed_up": made.backed_up,
-        "upgraded": upgraded,
-        "mail": security_mail(request, person.email, what),
     }
-    actor = request.context.as_actor(person.user_id)
-    return await queries.enrol_passkey(
-        request.portal.database, person.user_id, person.session_id, passkey, actor, request.namespace.name
-    )
 
 
 def default_name(request: PortalRequest, made: NewPasskey) -> str | None:
@@ -165,6 +166,7 @@ async def card(request: PortalRequest) -> dict[str, Any]:
                 "name": passkey.name,
                 "provider": provider_of(passkey.aaguid),
                 "synced": passkey.backup_eligible,
+                "upgraded": passkey.upgraded,
                 "created_at": passkey.created_at,
                 "last_used_at": passkey.last_used_at,
             }

@@ -3,6 +3,7 @@
 import secrets
 from typing import Any
 
+from portal.errors import TooManyRequests
 from portal.login.flow import LoginFlow
 from portal.methods.passkey import queries
 from portal.methods.passkey.encoding import encode_base64url
@@ -12,6 +13,7 @@ from portal.web.request import PortalRequest
 
 CHALLENGE_BYTES = 32  # section 13.4.3 asks for at least 16
 TIMEOUT = 300_000  # milliseconds, as long as the challenge lives
+RETRY_AFTER = 60  # seconds; the budget of a network is one of a minute
 
 
 async def ask_to_log_in(request: PortalRequest, flow: LoginFlow | None) -> dict[str, Any]:
@@ -73,8 +75,17 @@ async def _ask(request: PortalRequest, kind: str, verification: str, **whose: st
 
 
 async def _note(request: PortalRequest, kind: str, challenge: bytes, **whose: str | None) -> str:
-    ceremony = {"kind": kind, "challenge": challenge.hex(), "browser_digest": request.ensure_browser(), **whose}
-    return await queries.start_ceremony(request.portal.database, ceremony, request.namespace.name)
+    ceremony = {
+        "kind": kind,
+        "challenge": challenge.hex(),
+        "browser_digest": request.ensure_browser(),
+        "ip_address": request.context.ip_address,
+        **whose,
+    }
+    noted = await queries.start_ceremony(request.portal.database, ceremony, request.namespace.name)
+    if noted is None:
+        raise TooManyRequests(retry_after=RETRY_AFTER)
+    return noted
 
 
 def _descriptor(passkey: queries.Passkey) -> dict[str, Any]:

@@ -9,11 +9,12 @@ from portal.methods.passkey.offer import ROUTER as OFFER
 from portal.methods.passkey.offer import offer_after_login
 from portal.methods.passkey.routes import AMR_SYNCED, WAY, challenge
 from portal.methods.passkey.routes import ROUTER as LOGIN
+from portal.methods.passkey.silent import ROUTER as SILENT
 
 METHOD = Method(
     id=WAY,
     amr=(AMR_SYNCED, "user"),
-    router=Router(path="/", route_handlers=[LOGIN, ACCOUNT, OFFER]),
+    router=Router(path="/", route_handlers=[LOGIN, ACCOUNT, OFFER, SILENT]),
     may_be_first=True,
     may_be_second=True,
     quiet=True,

@@ -31,12 +31,13 @@ class Passkey(NamedTuple):
     transports: tuple[str, ...]
     backup_eligible: bool
     backed_up: bool
+    upgraded: bool
     second_step: bool
 
 
-async def start_ceremony(database: Querier, ceremony: dict[str, Any], namespace: str) -> str:
-    """Note a challenge and return the id of its ceremony."""
-    return str(await database.fetchval("select authn.start_ceremony($1, $2)", ceremony, namespace))
+async def start_ceremony(database: Querier, ceremony: dict[str, Any], namespace: str) -> str | None:
+    """Note a challenge and return the id of its ceremony; None where too many of this network wait for an answer."""
+    return _text(await database.fetchval("select authn.start_ceremony($1, $2)", ceremony, namespace))
 
 
 async def take_ceremony(
@@ -95,6 +96,7 @@ async def list_passkeys(database: Querier, user_id: str, namespace: str) -> list
             tuple(row["transports"] or ()),
             bool(row["backup_eligible"]),
             bool(row["backed_up"]),
+            row["upgraded"],
             row["second_step"],
         )
         for row in rows

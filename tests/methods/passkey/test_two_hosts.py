@@ -1,4 +1,4 @@
-"""Two namespaces on two hosts: each is a relying party of its own, and a passkey of one is nothing at the other (R1)."""
+"""Two namespaces on two hosts: each is a relying party of its own, and a passkey of one is nothing at the other."""
 
 import pytest
 
@@ -8,8 +8,8 @@ from tests.support.tenant import MakeTenant, Tenant
 
 
 @pytest.fixture
-def hosts(make_tenant: MakeTenant) -> tuple[Tenant, Tenant]:
-    return make_tenant(), make_tenant()
+def hosts(a_tenant: MakeTenant) -> tuple[Tenant, Tenant]:
+    return a_tenant(), a_tenant()
 
 
 def test_each_host_is_its_own_relying_party(hosts: tuple[Tenant, Tenant]) -> None:

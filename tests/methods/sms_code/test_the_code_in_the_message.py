@@ -10,6 +10,7 @@ from tests.support.server import PortalServer
 from tests.support.tenant import MakeTenant, Tenant
 
 OPTION = "Text me a code To the phone number of your account."
+WRITTEN = ("outbox", "sms_sent", "verifications", "login_flows", "audit_events")
 MALFORMED = ["", "079 123 45 67", "+0791234567", "+41 79 ABC", "+41", "+" + "1" * 16, "٠٠٤١٧٩١٢٣٤٥٦٧"]
 
 
@@ -134,6 +135,21 @@ def test_known_unknown_and_disabled_numbers_look_the_same_and_only_one_gets_a_me
     assert people[known].is_logged_in()
 
 
+def test_every_number_costs_as_many_rows(a_tenant: MakeTenant) -> None:
+    tenant = a_tenant(signup="closed")
+    known, unknown, disabled = a_phone(), a_phone(), a_phone()
+    account(tenant, known)
+    tenant.rows("select authn.disable_user($1, $2)", account(tenant, disabled), tenant.name)
+    counts = ", ".join(f"(select count(*) from authn.{table} where namespace = $1) as {table}" for table in WRITTEN)
+    costs = []
+    for phone in (known, unknown, disabled):
+        [before] = tenant.rows(f"select {counts}", tenant.name)
+        ask(tenant.visitor(), phone)
+        [after] = tenant.rows(f"select {counts}", tenant.name)
+        costs.append({table: int(str(after[table])) - int(str(before[table])) for table in WRITTEN})
+    assert costs == [dict.fromkeys(WRITTEN, 1)] * 3
+
+
 def test_no_account_is_made_when_the_doors_close_before_the_code(a_tenant: MakeTenant) -> None:
     tenant, phone = a_tenant(), a_phone()
     zoe = ask(tenant.visitor(), phone)
@@ -164,7 +180,10 @@ def test_the_cap_of_a_country_leaves_other_countries_alone(a_tenant: MakeTenant)
     tenant = a_tenant(sms_per_country=1)
     for phone in ("+41791234567", "+41797654321", "+4366412345678", "+12025550123"):
         ask(tenant.visitor(), phone)
-    query = "select array_agg(phone order by id) as to from authn.sms_sent where namespace = $1"
+    query = (
+        "select array_agg(phone order by id) as to from authn.sms_sent "
+        "where namespace = $1 and sent_at > now() - interval '1 day'"
+    )
     [sent] = tenant.rows(query, tenant.name)
     assert sent["to"] == ["+41791234567", "+4366412345678", "+12025550123"]
 
