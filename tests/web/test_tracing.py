@@ -18,7 +18,7 @@ from tests.support.database import STATEMENT_CACHE, TestDatabase
 
 EMAIL = "somebody.in.particular@example.org"
 PASSWORD = "a password that is nobody's business"
-SECRETS = ("somebody", "example.org", "nobody's business", "203.0.113", "Of Hers", "THE-SECRET", "123456", "abc")
+SECRETS = ("somebody", "example.org", "nobody's business", "203.0.113", "Of Hers", "THE-SECRET", "code=123456", "a-cookie")
 ENDPOINT = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:4318"}
 
 
@@ -37,7 +37,7 @@ async def client(spans: InMemorySpanExporter, database: TestDatabase) -> AsyncIt
     settings = load_settings(own)
     traced = TracedDatabase(database.app_url, tracer, statement_cache=STATEMENT_CACHE)
     app = create_app(settings, traced, traced_gate(tracer))
-    origin = {"origin": settings.url, "user-agent": "A Browser Of Hers/1.0", "cookie": "portal_session=abc"}
+    origin = {"origin": settings.url, "user-agent": "A Browser Of Hers/1.0", "cookie": "portal_session=a-cookie"}
     transport = httpx.ASGITransport(app, client=("203.0.113.77", 1))  # type: ignore[arg-type]
     async with httpx.AsyncClient(transport=transport, base_url=settings.url, headers=origin) as browser:
         yield browser
