@@ -30,7 +30,7 @@ async def test_l5_allow_works_when_the_page_has_been_in_front_for_half_a_second(
     await type_code(page, await code_to(portal_server, email), javascript=True)
     await expect_heading(page, CONSENT)
     allow = page.get_by_role("button", name="Allow", exact=True)
-    await page.wait_for_function("customElements.get('late-buttons')")
+    await expect(page.locator("late-buttons:defined")).to_have_count(1)
     await expect(allow).to_be_enabled()
     await page.evaluate(TAKE_ITSELF_AWAY_AND_CLICK)
     await expect(allow).to_be_disabled(timeout=100)

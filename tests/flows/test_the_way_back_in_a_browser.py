@@ -13,8 +13,6 @@ from tests.support.server import PortalServer
 
 SMALL_PHONE = {"width": 360, "height": 740}
 NEW_PASSWORD = "seven patient herons"
-# The buttons of the consent page work once it has been in front for half a second.
-AWAKE = "customElements.get('late-buttons') && !document.querySelector('button[aria-disabled]')"
 SCRIPTS = pytest.mark.parametrize("javascript", [False, True], ids=["without_javascript", "with_javascript"])
 
 
@@ -246,7 +244,9 @@ async def test_the_keyboard_alone_gets_to_the_app(
     keys = Keyboard(page)
     await walk(keys, portal_server, address)
     await expect_heading(page, "Let Demo app know who you are?")
-    await keys.page.wait_for_function(AWAKE)
+    # The buttons of the consent page work once it has been in front for half a second.
+    await expect(page.locator("late-buttons:defined")).to_have_count(1)
+    await expect(page.get_by_role("button", name="Allow", exact=True)).to_be_enabled()
     await keys.enter("button", "Allow")
     await expect(page.get_by_role("heading", level=1)).to_have_text("You are logged in")
     await expect(page.locator("[data-claim=email]")).to_have_text(address)

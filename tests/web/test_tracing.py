@@ -18,7 +18,7 @@ from tests.support.database import STATEMENT_CACHE, TestDatabase
 
 EMAIL = "somebody.in.particular@example.org"
 PASSWORD = "a password that is nobody's business"
-SECRETS = ("somebody", "example.org", "nobody's business", "203.0.113", "Of Hers", "THE-SECRET", "code=123456", "a-cookie")
+SECRETS = ("somebody", "example.org", "nobody's business", "203.0.113", "Of Hers", "THE-SECRET", "code=123", "a-cookie")
 ENDPOINT = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:4318"}
 
 
