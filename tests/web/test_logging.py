@@ -99,6 +99,8 @@ def test_ordinary_fields_are_kept(json_lines: Lines) -> None:
         "GET /link/MARKER HTTP/1.1",
         "http://localhost:8000/link/MARKER",
         "/link/MARKER/more",
+        "/account/passkeys/undo/MARKER",
+        "http://localhost:8000/invite/MARKER",
         "/oauth2/callback?code=MARKER&state=MARKER",
         "https://app.example/cb?state=1&code=MARKER.",
     ],
