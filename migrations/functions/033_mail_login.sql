@@ -19,9 +19,9 @@ begin
     v_outcome := coalesce(v_outcome, 'login_not_possible');
     select b.* into v_begun
       from authn._begin_proof(
-               case when v_outcome = 'login_disabled'
-                    then p_wish || jsonb_build_object('mail_other', coalesce(p_wish -> 'mail_disabled', p_wish -> 'mail_other'))
-                    else p_wish end,
+               -- Put together for every address: the mails are long, and a stopwatch would tell who is disabled.
+               p_wish || jsonb_build_object('mail_other', coalesce(
+                   case when v_outcome = 'login_disabled' then p_wish -> 'mail_disabled' end, p_wish -> 'mail_other')),
                'login', v_outcome, v_outcome = 'login', p_actor, p_namespace) b;
     if v_begun.outcome = 'sent' then
         perform authn._audit('login_mail_requested', 'email', v_email, null, null, p_namespace);

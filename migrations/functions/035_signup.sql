@@ -18,8 +18,8 @@ begin
     v_permitted := authn._signup_permitted(v_email, p_namespace);
     select b.* into v_begun
       from authn._begin_proof(
-               case when v_known or v_permitted then p_signup
-                    else p_signup || jsonb_build_object('mail_other', p_signup ->> 'mail_refused') end,
+               p_signup || jsonb_build_object('mail_other', p_signup ->> case
+                   when v_known or v_permitted then 'mail_other' else 'mail_refused' end),
                'signup',
                case when v_known then 'already_registered' when v_permitted then 'signup' else 'signup_refused' end,
                not v_known and v_permitted, p_actor, p_namespace) b;
