@@ -19,6 +19,46 @@ $$;
 comment on function authn._login_is_recent(uuid, uuid, text) is
     'Whether this live session of the user proved who they are in the last 10 minutes: what sensitive changes ask for.';
 
+create or replace function authn._check_authenticator(p_authenticator jsonb) returns void
+language plpgsql
+immutable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    perform authn._check_text(p_authenticator ->> 'mfa_type', 'mfa_type', 100);
+    perform authn._check_text(p_authenticator ->> 'secret', 'secret', 65536);
+    perform authn._check_label(p_authenticator ->> 'name', 'name');
+end
+$$;
+comment on function authn._check_authenticator(jsonb) is 'Raises 22023 unless type, secret and name can be stored.';
+revoke all on function authn._check_authenticator(jsonb) from public;
+
+create or replace function authn._add_authenticator(p_user_id uuid, p_authenticator jsonb, p_namespace text) returns uuid
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_mfa_id uuid;
+begin
+    insert into authn.mfa_secrets (namespace, user_id, mfa_type, secret, name, second_step, way_in, last_step)
+    values (p_namespace, p_user_id, p_authenticator ->> 'mfa_type', p_authenticator ->> 'secret',
+            p_authenticator ->> 'name', coalesce((p_authenticator ->> 'second_step')::boolean, false),
+            coalesce((p_authenticator ->> 'way_in')::boolean, false), (p_authenticator ->> 'last_step')::bigint)
+    returning id into v_mfa_id;
+    if p_authenticator ->> 'mail' is not null then
+        perform authn._enqueue('mail', p_authenticator ->> 'mail', p_namespace);
+    end if;
+    perform authn._audit(
+        'mfa_added', 'mfa', v_mfa_id::text, null,
+        jsonb_build_object('user_id', p_user_id, 'mfa_type', p_authenticator ->> 'mfa_type'), p_namespace);
+    return v_mfa_id;
+end
+$$;
+comment on function authn._add_authenticator(uuid, jsonb, text) is
+    'Stores an authenticator that its caller has checked, tells the owner and writes the event. p_authenticator: see '
+    'enrol_authenticator.';
+revoke all on function authn._add_authenticator(uuid, jsonb, text) from public;
+
 create or replace function authn.enrol_authenticator(
     p_user_id uuid, p_session_id uuid, p_authenticator jsonb, p_actor jsonb, p_namespace text default 'default'
 ) returns table (outcome text, mfa_id uuid)
@@ -31,9 +71,7 @@ declare
     v_outer text := authn._enter(p_namespace);
 begin
     perform authn._apply_actor(p_actor);
-    perform authn._check_text(p_authenticator ->> 'mfa_type', 'mfa_type', 100);
-    perform authn._check_text(p_authenticator ->> 'secret', 'secret', 65536);
-    perform authn._check_label(p_authenticator ->> 'name', 'name');
+    perform authn._check_authenticator(p_authenticator);
     perform authn._lock_enabled_user(p_user_id, p_namespace);
     outcome := 'enrolled';
     if not authn._login_is_recent(p_session_id, p_user_id, p_namespace) then
@@ -49,17 +87,7 @@ begin
             delete from authn.mfa_secrets m
              where m.namespace = p_namespace and m.user_id = p_user_id and m.mfa_type = p_authenticator ->> 'mfa_type';
         end if;
-        insert into authn.mfa_secrets (namespace, user_id, mfa_type, secret, name, second_step, way_in, last_step)
-        values (p_namespace, p_user_id, p_authenticator ->> 'mfa_type', p_authenticator ->> 'secret',
-                p_authenticator ->> 'name', coalesce((p_authenticator ->> 'second_step')::boolean, false),
-                coalesce((p_authenticator ->> 'way_in')::boolean, false), (p_authenticator ->> 'last_step')::bigint)
-        returning id into mfa_id;
-        if p_authenticator ->> 'mail' is not null then
-            perform authn._enqueue('mail', p_authenticator ->> 'mail', p_namespace);
-        end if;
-        perform authn._audit(
-            'mfa_added', 'mfa', mfa_id::text, null,
-            jsonb_build_object('user_id', p_user_id, 'mfa_type', p_authenticator ->> 'mfa_type'), p_namespace);
+        mfa_id := authn._add_authenticator(p_user_id, p_authenticator, p_namespace);
     end if;
     return next;
     perform authn._leave(v_outer);

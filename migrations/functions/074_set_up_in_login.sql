@@ -48,12 +48,9 @@ declare
     v_outer text := authn._enter(p_namespace);
     v_user_id uuid := (p_login ->> 'user_id')::uuid;
     v_flow_id uuid := (p_login ->> 'flow_id')::uuid;
-    v_mfa_id uuid;
 begin
     perform authn._apply_actor(p_actor);
-    perform authn._check_text(p_authenticator ->> 'mfa_type', 'mfa_type', 100);
-    perform authn._check_text(p_authenticator ->> 'secret', 'secret', 65536);
-    perform authn._check_label(p_authenticator ->> 'name', 'name');
+    perform authn._check_authenticator(p_authenticator);
     -- Two tabs at once: the second finds the authenticator of the first.
     perform 1 from authn.users u where u.id = v_user_id and u.namespace = p_namespace for no key update;
     perform 1 from authn.login_flows f
@@ -63,16 +60,7 @@ begin
         return query select 'gone', v_flow_id, null::uuid, null::text, '{}'::text[], '{}'::text[];
         return;
     end if;
-    insert into authn.mfa_secrets (namespace, user_id, mfa_type, secret, name, second_step, last_step)
-    values (p_namespace, v_user_id, p_authenticator ->> 'mfa_type', p_authenticator ->> 'secret',
-            p_authenticator ->> 'name', true, (p_authenticator ->> 'last_step')::bigint)
-    returning id into v_mfa_id;
-    if p_authenticator ->> 'mail' is not null then
-        perform authn._enqueue('mail', p_authenticator ->> 'mail', p_namespace);
-    end if;
-    perform authn._audit(
-        'mfa_added', 'mfa', v_mfa_id::text, null,
-        jsonb_build_object('user_id', v_user_id, 'mfa_type', p_authenticator ->> 'mfa_type'), p_namespace);
+    perform authn._add_authenticator(v_user_id, p_authenticator || '{"second_step": true}', p_namespace);
     return query select c.* from authn.complete_login(p_login, p_actor, p_namespace) c;
     perform authn._leave(v_outer);
 end

@@ -1,6 +1,7 @@
 """Ways from an app through the portal and back, as steps, so that something can come between any two of them."""
 
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Self
@@ -89,7 +90,7 @@ class Traveller(Person):
 
 
 @dataclass
-class Journey:
+class Journey(ABC):
     """One way to log in. `steps` begin at the login page and end at the app; `who` is the address that logs in."""
 
     portal: PortalServer
@@ -98,8 +99,9 @@ class Journey:
     codes: list[str] = field(default_factory=list)
     passkey: Authenticator | None = None
 
+    @abstractmethod
     def steps(self) -> list[Callable[[Traveller], Any]]:
-        raise NotImplementedError
+        """Each step, from the login page on; the last one ends at the app."""
 
     def prepare(self, owner: Person) -> None:
         """Make the account, in a browser of its own."""
