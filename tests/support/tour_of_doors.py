@@ -1,4 +1,4 @@
-"""The part of the tour behind policies and limits, each at a tenant of its own: invitations, terms, work, unlocking."""
+"""The part of the tour behind policies and limits, each at a tenant of its own: invitations, terms, unlocking, set-up."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -62,6 +62,21 @@ async def doors(portal: PortalServer, page: Page) -> AsyncIterator[str]:
     link = (await asyncio.to_thread(newest_mail, locked, email)).link
     await page.goto(locked.url + link)
     yield "unlock"
+
+    strict = make_tenant(portal, second_factor="required")
+    strict.account(email)
+    await page.goto(f"{strict.url}/login")
+    await submit(page, {"E-mail address": email}, "Continue")
+    await submit(page, {"Password": PASSWORD}, "Log in")
+    yield "set-up-mailbox-first"
+    await submit(page, {}, "E-mail me a code")
+    code = (await asyncio.to_thread(newest_mail, strict, email)).code or ""
+    await page.get_by_label("Code from the mail").fill(code)  # it sends itself
+    await page.get_by_role("link", name="Authenticator app").wait_for()
+    yield "set-up-second-step"
+    await page.get_by_role("link", name="Authenticator app").click()
+    await submit(page, {"Code from the app": "12345"}, "Finish")
+    yield "set-up-app-error"
 
 
 async def submit(page: Page, typed: dict[str, str], button: str) -> None:
