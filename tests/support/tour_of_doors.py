@@ -1,4 +1,4 @@
-"""The part of the tour behind policies and limits, each at a tenant of its own: invitations, terms, unlocking, set-up."""
+"""The part of the tour behind policies and limits, a tenant each: invitations, terms, unlocking, set-up."""
 
 import asyncio
 from collections.abc import AsyncIterator
