@@ -42,6 +42,7 @@ METHODS: tuple[Method, ...] = tuple(
         "email_code",
         "sms_code",
         "totp",
+        "sms_second_step",
         "recovery_codes",
     )
 )

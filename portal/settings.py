@@ -58,7 +58,7 @@ class Settings:
     database_owner_url: str | None
     database_statement_cache: int
     data_dir: Path
-    secret_keys: tuple[bytes, ...]  # newest first; empty until `with_secret_keys` where none is set
+    secret_keys: tuple[bytes, ...]  # newest first; empty until `read_or_make_secret_key`, beside an embedded database
     smtp_url: str | None
     mail_from: str
     sms_url: str | None

@@ -57,6 +57,18 @@ def commands_after_the_clone() -> str:
     return rest
 
 
+def commands_for_a_code() -> str:
+    """What the README says to type in another terminal."""
+    [block] = re.findall(r"```sh\n(export PORTAL_DATA_DIR[^`]*? users totp [^`]*)```", README)
+    return block
+
+
+def code_command_said(run: DevelopmentRun) -> str:
+    """What `make run` itself says to type there."""
+    [command] = re.findall(r"^ *(PORTAL_DATA_DIR=\S+ \S+ users totp \S+)$", run.said(), re.MULTILINE)
+    return command
+
+
 def test_the_first_commands_lead_a_stranger_to_a_logged_in_demo_app(strangers_folder: Path) -> None:
     """As an ordinary user where we may become one, with nothing but git, make and Python."""
     run = DevelopmentRun(strangers_folder / "portal" / ".data", strangers_folder / "output.txt")
@@ -88,6 +100,13 @@ def test_the_first_commands_lead_a_stranger_to_a_logged_in_demo_app(strangers_fo
             alice.submit("/login/password", password=SEEDED_PASSWORD)
             alice.submit("/oauth2/consent", {"decision": "allow"})
             assert alice.page.heading == "You are logged in"
+        for command in (commands_for_a_code(), code_command_said(run)):
+            elsewhere = {"cwd": strangers_folder / "portal", "env": environment, **as_stranger}
+            code = subprocess.run(["/bin/sh", "-ec", command], capture_output=True, text=True, check=True, **elsewhere)
+            assert re.fullmatch(r"[0-9]{6}\n", code.stdout), command
+        with run.person() as bo:
+            bo.log_in("bo@example.com", SEEDED_PASSWORD).submit("/login/totp", code=code.stdout.strip())
+            assert bo.path == "/account"
         os.killpg(run.process.pid, signal.SIGINT)  # Ctrl-C reaches everything that the terminal has in front
         ended_at = time.monotonic()
         run.process.wait(STOPPED_WITHIN)

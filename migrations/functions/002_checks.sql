@@ -89,7 +89,9 @@ begin
     return v_email;
 end
 $$;
-comment on function authn._check_email(text) is 'Returns the address trimmed and lower-cased; raises where it is none.';
+comment on function authn._check_email(text) is
+    'Returns the address trimmed and lower-cased; raises where it is none. A domain of another alphabet is the caller''s to '
+    'write in ASCII (RFC 5890), as the pages and commands of the portal do: what is another text is another address here.';
 
 create or replace function authn._check_limit(p_limit integer, p_default integer, p_max integer) returns integer
 language plpgsql

@@ -129,7 +129,8 @@ begin
           from authn.mfa_secrets m
          where m.namespace = p_namespace and m.user_id = p_user_id
            and (m.mfa_type = 'totp' and coalesce(v_methods ? 'totp', true)
-                or m.mfa_type = 'webauthn' and coalesce(v_methods ? 'passkey', true)));
+                or m.mfa_type = 'webauthn' and coalesce(v_methods ? 'passkey', true)
+                or m.mfa_type = 'sms' and coalesce(v_methods ? 'sms_second_step', true)));
     perform authn._leave(v_outer);
     return v_can;
 end

@@ -41,6 +41,11 @@ as $$
            where e.namespace = p_namespace
              and e.resource_type = 'identity'
              and p_user_id::text in (e.old_values ->> 'user_id', e.new_values ->> 'user_id')
+          union
+          -- Numbers of a second step: no identities, but codes were sent to them in this person's name.
+          select e.resource_id
+            from authn.audit_events e
+           where e.namespace = p_namespace and e.resource_type = 'phone' and e.actor_id = p_user_id::text
       ) a (address)
      where a.address is not null
        -- An address they gave up may be somebody else's by now.

@@ -7,18 +7,30 @@ security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
+    c_per_prefix constant integer := 6000;  -- an hour; a big office has one address
     v_outer text := authn._enter(p_namespace);
+    v_prefix cidr := authn._address_prefix(nullif(p_flow ->> 'begun_from', '')::inet);
     v_id uuid;
 begin
+    if c_per_prefix <= (
+        select count(*) from (
+            select from authn.login_flows f
+             where f.namespace = p_namespace and f.prefix = v_prefix and f.created_at > now() - interval '1 hour'
+             limit c_per_prefix) recent
+    ) then
+        perform authn._leave(v_outer);
+        return null;
+    end if;
     insert into authn.login_flows
         (namespace, browser_digest, purpose, reauthenticate, return_to, client_id, app_name, email, user_id, factors,
-         remembered, second_step_wanted, expires_at)
+         remembered, second_step_wanted, proven_at, prefix, expires_at)
     values
         (p_namespace, p_flow ->> 'browser_digest', coalesce(p_flow ->> 'purpose', 'login'),
          coalesce((p_flow ->> 'reauthenticate')::boolean, false), p_flow ->> 'return_to', p_flow ->> 'client_id',
          p_flow ->> 'app_name', p_flow ->> 'email', (p_flow ->> 'user_id')::uuid,
          coalesce(p_flow -> 'factors', '[]'), coalesce((p_flow ->> 'remembered')::boolean, false),
          coalesce((p_flow ->> 'second_step_wanted')::boolean, false),
+         case when jsonb_array_length(coalesce(p_flow -> 'factors', '[]')) > 0 then now() end, v_prefix,
          now() + make_interval(secs => (p_flow ->> 'expires_in')::double precision))
     returning id into v_id;
     perform authn._leave(v_outer);
@@ -27,7 +39,9 @@ end
 $$;
 comment on function authn.start_login_flow(jsonb, text) is
     'Starts a login or sign-up. p_flow: browser_digest, purpose, reauthenticate, return_to, client_id, app_name, email, '
-    'remembered, second_step_wanted (by the app), expires_in (seconds). Returns the id that stands in the URL.';
+    'remembered, second_step_wanted (by the app), begun_from (an address, where anybody may begin it), expires_in (seconds). '
+    'Returns the id that stands in the URL; NULL, and nothing is begun, where 6000 of the last hour were begun from this '
+    'address prefix.';
 
 create or replace function authn.get_login_flow(p_flow_id uuid, p_browser_digest text, p_namespace text default 'default')
 returns table (
@@ -116,12 +130,15 @@ begin
         return true;
     end if;
     -- A passkey with user verification is two factors in one. Otherwise two different ones, of which one is fit to stand
-    -- second: whoever reads the mailbox can reset the password, so these two together are still one.
+    -- second: whoever reads the mailbox can reset the password, so these two together are still one. Two that prove the
+    -- same (RFC 8176), such as a phone by its number twice, are not different.
     return exists (select 1 from jsonb_array_elements(p_factors) f where (f -> 'multi')::boolean)
         or exists (
             select 1
               from jsonb_array_elements(p_factors) f
-              join jsonb_array_elements(p_factors) g on g ->> 'method' <> f ->> 'method'
+              join jsonb_array_elements(p_factors) g
+                on g ->> 'method' <> f ->> 'method'
+               and not (g -> 'amr' ?| array(select jsonb_array_elements_text(f -> 'amr')))
              where (g -> 'second')::boolean);
 end
 $$;
@@ -201,6 +218,9 @@ begin
     ) then
         v_session := null;
         outcome := 'pending';
+        perform authn._audit(
+            'second_step_due', 'user', v_user_id::text, null,
+            jsonb_build_object('proven', jsonb_path_query_array(p_login, '$.factors[*].method')), p_namespace);
     elsif v_session is not null then
         perform authn._accept_terms(v_user_id, v_flow.terms_version, p_namespace);
         if authn._terms_due(v_user_id, p_namespace) is not null then
@@ -214,6 +234,7 @@ begin
                email = coalesce(p_login ->> 'email', f.email),
                factors = f.factors || coalesce(p_login -> 'factors', '[]'),
                remembered = coalesce((p_login ->> 'remembered')::boolean, f.remembered),
+               proven_at = coalesce(f.proven_at, now()),
                finished_at = case when v_session is not null then now() end
          where f.id = v_flow_id;
     elsif v_session is null then
@@ -230,6 +251,8 @@ begin
           from authn.declined_offers d
          where d.namespace = p_namespace and d.user_id = v_user_id and (d.until is null or d.until > now()));
     if v_session is not null then
+        -- A login is as old as its first proof: a password of this morning is no fresh one because a code came now.
+        v_session := v_session || jsonb_build_object('auth_time', coalesce(v_flow.proven_at, now()));
         session_id := authn._issue_session(v_user_id, v_browser, v_session, p_actor, p_namespace);
         update authn.login_flows f set session_id = complete_login.session_id where f.id = v_flow_id;
         outcome := 'session';
@@ -239,12 +262,13 @@ begin
 end
 $$;
 comment on function authn.complete_login(jsonb, jsonb, text) is
-    'Records a proven factor and, when p_login has a session and the factors suffice, ends the flow with it: all in one '
-    'commit. p_login: flow_id, browser_digest, user_id, email, attempt_id, factors (method, amr, multi, second), remembered, '
-    'session, second_factor_required (by the namespace); old_password_hash and new_password_hash where the same password was '
-    'hashed anew. Outcome: session, pending (another factor is due), terms (they are to be accepted first, see note_terms) '
-    'or gone (the flow was used, has expired, or belongs to '
-    'another browser or user; or the namespace has switched the method off meanwhile). enrolled: types of the account''s authenticators; declined: offers that it does not want.';
+    'Records a proven factor and, when p_login has a session and the factors suffice, ends the flow with it: all in '
+    'one commit. p_login: flow_id, browser_digest, user_id, email, attempt_id, factors (method, amr, multi, second), '
+    'remembered, session, second_factor_required (by the namespace); old_password_hash and new_password_hash where '
+    'the same password was hashed anew. Outcome: session, pending (another factor is due), terms (they are to be '
+    'accepted first, see note_terms) or gone (the flow was used, has expired, or belongs to another browser or user; '
+    'or the namespace has switched the method off meanwhile). enrolled: types of the account''s authenticators; '
+    'declined: offers that it does not want.';
 
 create or replace function authn.decline_offer(
     p_user_id uuid, p_offer text, p_for interval default null, p_namespace text default 'default'
@@ -286,7 +310,7 @@ begin
     -- The same person again (reauthentication): the token is renewed, the id stays, or every app would be orphaned.
     update authn.sessions s
        set token_hash = p_session ->> 'token_hash',
-           auth_time = now(),
+           auth_time = coalesce((p_session ->> 'auth_time')::timestamptz, now()),
            last_active_at = now(),
            amr = array(select jsonb_array_elements_text(p_session -> 'amr'))
      where s.token_hash = p_session ->> 'previous_token_hash' and s.namespace = p_namespace and s.user_id = p_user_id

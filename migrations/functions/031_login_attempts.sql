@@ -34,6 +34,10 @@ begin
              where k.namespace = p_namespace and k.user_id = v_user.id and k.browser_digest = p_browser_digest
                and k.expires_at > now());
     end if;
+    if not v_known and v_prefix is not null then
+        -- Those of one network at different addresses as well: its budget is for all of them. After the address, always.
+        perform pg_advisory_xact_lock(hashtextextended('login network:' || p_namespace || ':' || v_prefix, 0));
+    end if;
     -- The day's tries first: then only the mailbox helps, and waiting a quarter of an hour would be a false promise.
     v_retry := case when v_known then 0 else authn._login_locked_for(v_email, p_namespace) end;
     v_locked := v_retry > 0;

@@ -24,6 +24,10 @@ declare
 begin
     -- Two posts at once for one address line up, or both would send.
     perform pg_advisory_xact_lock(hashtextextended('mailed proof:' || p_namespace || ':' || v_email, 0));
+    -- So do those of one network for different addresses. After the address, always.
+    perform pg_advisory_xact_lock(
+        hashtextextended('mails of network:' || p_namespace || ':' || authn._address_prefix(v_ip), 0))
+      where v_ip is not null;
     if (select count(*) from (
             select 1 from authn.verifications v
              where v.namespace = p_namespace and v.prefix = authn._address_prefix(v_ip)
@@ -104,6 +108,36 @@ comment on function authn._begin_proof(jsonb, text, text, boolean, jsonb, text) 
     'mail_code, mail_link, mail_other (sealed), resend. Outcome: sent, too_soon or throttled (with retry_after), gone.';
 revoke all on function authn._begin_proof(jsonb, text, text, boolean, jsonb, text) from public;
 
+create or replace function authn._begin_account_proof(p_wish jsonb, p_purpose text, p_actor jsonb, p_namespace text)
+returns table (outcome text, flow_id uuid, retry_after integer)
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_email text := authn._check_email(p_wish ->> 'email');
+    v_outcome text;
+begin
+    perform authn._apply_actor(p_actor);
+    select case when u.disabled_at is null then p_purpose else 'login_disabled' end into v_outcome
+      from authn.users u where u.namespace = p_namespace and u.email = v_email;
+    v_outcome := coalesce(v_outcome, 'login_not_possible');
+    select b.outcome, b.flow_id, b.retry_after into outcome, flow_id, retry_after
+      from authn._begin_proof(
+               -- Put together for every address: the mails are long, and a stopwatch would tell who is disabled.
+               p_wish || jsonb_build_object('mail_other', coalesce(
+                   case when v_outcome = 'login_disabled' then p_wish -> 'mail_disabled' end, p_wish -> 'mail_other')),
+               p_purpose, v_outcome, v_outcome = p_purpose, p_actor, p_namespace) b;
+    if outcome = 'sent' then
+        perform authn._audit(p_purpose || '_mail_requested', 'email', v_email, null, null, p_namespace);
+    end if;
+    return next;
+end
+$$;
+comment on function authn._begin_account_proof(jsonb, text, jsonb, text) is
+    'Mails a code and a link to whoever has an account, or, where no account can log in, that there is none: same rows, same '
+    'statements. p_wish: what _begin_proof takes, and mail_disabled for a disabled account. p_purpose: login or recovery.';
+revoke all on function authn._begin_account_proof(jsonb, text, jsonb, text) from public;
+
 create or replace function authn._try_code(
     p_flow_id uuid, p_browser_digest text, p_verification_id uuid, p_code_digest text, p_purpose text, p_namespace text
 ) returns table (outcome text, tries_left integer, email text)
@@ -127,7 +161,7 @@ begin
     -- Not <>: compared with a missing digest that is NULL, and would pass.
     elsif v_proof.code_digest is distinct from p_code_digest then
         perform authn._audit(p_purpose || '_code_failed',
-                             case when p_purpose = 'sms' then 'phone' else 'email' end, v_proof.email, null,
+                             case when starts_with(p_purpose, 'sms') then 'phone' else 'email' end, v_proof.email, null,
                              jsonb_build_object('tries_left', c_tries - v_proof.attempts), p_namespace);
         return query select 'wrong', c_tries - v_proof.attempts, v_proof.email;
     else
@@ -253,28 +287,3 @@ comment on function authn._lead_on(authn.verifications, text, text, jsonb, text)
     'The flow that goes on after a link that proves nothing to anybody: the one that asked, in its own browser, else a fresh '
     'one (p_elsewhere: return_to, client_id, app_name, expires_in). p_purpose: login or signup.';
 revoke all on function authn._lead_on(authn.verifications, text, text, jsonb, text) from public;
-
-create or replace function authn._end_open_proofs(p_user_id uuid, p_except_flow_id uuid, p_namespace text) returns void
-language plpgsql
-set search_path = pg_catalog, pg_temp
-as $$
-begin
-    update authn.verifications v
-       set used_at = now(), approved_at = null
-      from authn.users u
-     where u.id = p_user_id and u.namespace = p_namespace and v.namespace = p_namespace and v.email = u.email
-       and (v.used_at is null or v.approved_at is not null);
-    update authn.tokens t
-       set used_at = now()
-     where t.namespace = p_namespace and t.user_id = p_user_id and t.used_at is null;
-    -- Half a login made with the old password is as good as the password: it ends too.
-    update authn.login_flows f
-       set finished_at = now(), recovered_at = null
-     where f.namespace = p_namespace and f.user_id = p_user_id and f.finished_at is null
-       and f.id is distinct from p_except_flow_id;
-end
-$$;
-comment on function authn._end_open_proofs(uuid, uuid, text) is
-    'After a password was changed: codes, links, tokens and unfinished logins that were open for the account end with the '
-    'old one. p_except_flow_id is the flow that made the change.';
-revoke all on function authn._end_open_proofs(uuid, uuid, text) from public;

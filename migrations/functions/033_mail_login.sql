@@ -9,25 +9,11 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_outer text := authn._enter(p_namespace);
-    v_email text := authn._check_email(p_wish ->> 'email');
-    v_outcome text;
-    v_begun record;
 begin
-    perform authn._apply_actor(p_actor);
-    select case when u.disabled_at is null then 'login' else 'login_disabled' end into v_outcome
-      from authn.users u where u.namespace = p_namespace and u.email = v_email;
-    v_outcome := coalesce(v_outcome, 'login_not_possible');
-    select b.* into v_begun
-      from authn._begin_proof(
-               -- Put together for every address: the mails are long, and a stopwatch would tell who is disabled.
-               p_wish || jsonb_build_object('mail_other', coalesce(
-                   case when v_outcome = 'login_disabled' then p_wish -> 'mail_disabled' end, p_wish -> 'mail_other')),
-               'login', v_outcome, v_outcome = 'login', p_actor, p_namespace) b;
-    if v_begun.outcome = 'sent' then
-        perform authn._audit('login_mail_requested', 'email', v_email, null, null, p_namespace);
-    end if;
+    return query
+        select b.outcome, b.flow_id, b.retry_after
+          from authn._begin_account_proof(p_wish, 'login', p_actor, p_namespace) b;
     perform authn._leave(v_outer);
-    return query select v_begun.outcome, v_begun.flow_id, v_begun.retry_after;
 end
 $$;
 comment on function authn.begin_mail_login(jsonb, jsonb, text) is

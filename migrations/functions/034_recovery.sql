@@ -8,24 +8,11 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_outer text := authn._enter(p_namespace);
-    v_email text := authn._check_email(p_wish ->> 'email');
-    v_outcome text;
-    v_begun record;
 begin
-    perform authn._apply_actor(p_actor);
-    select case when u.disabled_at is null then 'recovery' else 'login_disabled' end into v_outcome
-      from authn.users u where u.namespace = p_namespace and u.email = v_email;
-    v_outcome := coalesce(v_outcome, 'login_not_possible');
-    select b.* into v_begun
-      from authn._begin_proof(
-               p_wish || jsonb_build_object('mail_other', coalesce(
-                   case when v_outcome = 'login_disabled' then p_wish -> 'mail_disabled' end, p_wish -> 'mail_other')),
-               'recovery', v_outcome, v_outcome = 'recovery', p_actor, p_namespace) b;
-    if v_begun.outcome = 'sent' then
-        perform authn._audit('recovery_mail_requested', 'email', v_email, null, null, p_namespace);
-    end if;
+    return query
+        select b.outcome, b.flow_id, b.retry_after
+          from authn._begin_account_proof(p_wish, 'recovery', p_actor, p_namespace) b;
     perform authn._leave(v_outer);
-    return query select v_begun.outcome, v_begun.flow_id, v_begun.retry_after;
 end
 $$;
 comment on function authn.begin_recovery(jsonb, jsonb, text) is
@@ -157,6 +144,8 @@ begin
     perform authn.update_password(v_flow.user_id, p_password_hash, p_namespace);
     perform authn.revoke_all_sessions(v_flow.user_id, p_namespace);
     perform authn._end_open_proofs(v_flow.user_id, v_flow.id, p_namespace);
+    -- A wish to take the second step off stays: it waits for the same mailbox, and who forgot both must not begin again.
+    perform authn._forget_browsers(v_flow.user_id, null, p_namespace);
     perform authn._enqueue('mail', p_mail_changed, p_namespace);
     perform authn._audit('account_recovered', 'user', v_flow.user_id::text, null, null, p_namespace);
     return query
@@ -196,10 +185,8 @@ security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    c_recent_login constant interval := interval '10 minutes';
     v_outer text := authn._enter(p_namespace);
     v_old_hash text := p_change ->> 'old_hash';
-    v_recent boolean;
 begin
     perform authn._apply_actor(p_actor);
     -- The password that was checked must still be the one: of two changes at once the second starts again.
@@ -211,12 +198,9 @@ begin
         perform authn._leave(v_outer);
         return 'stale';
     end if;
-    v_recent := exists (
-        select 1 from authn.sessions s
-         where s.id = p_session_id and s.namespace = p_namespace and s.user_id = p_user_id and s.revoked_at is null
-           and s.auth_time > now() - c_recent_login);
     -- The current password is a login of this moment, but it is neither there for a first one nor a second factor.
-    if not v_recent and (v_old_hash is null or authn._demands_second_step(p_user_id, p_namespace)) then
+    if not authn._login_is_recent(p_session_id, p_user_id, p_namespace)
+        and (v_old_hash is null or authn._demands_second_step(p_user_id, p_namespace)) then
         perform authn._leave(v_outer);
         return 'login_not_recent';
     end if;
@@ -224,8 +208,7 @@ begin
         perform authn._confirm_login_attempt((p_change ->> 'attempt_id')::bigint, p_namespace);
     end if;
     perform authn.update_password(p_user_id, p_change ->> 'new_hash', p_namespace);
-    perform authn.revoke_other_sessions(p_user_id, p_session_id, p_namespace);
-    perform authn._end_open_proofs(p_user_id, null, p_namespace);
+    perform authn._end_former_access(p_user_id, p_session_id, p_namespace);
     if p_change ->> 'mail_changed' is not null then  -- there are people with a phone number only
         perform authn._enqueue('mail', p_change ->> 'mail_changed', p_namespace);
     end if;

@@ -11,17 +11,19 @@ declare
     v_email text := authn._check_email(p_signup ->> 'email');
     v_known boolean;
     v_permitted boolean;
+    v_outcome text;
     v_begun record;
 begin
     perform authn._apply_actor(p_actor);
     v_known := exists (select 1 from authn.users u where u.namespace = p_namespace and u.email = v_email);
     v_permitted := authn._signup_permitted(v_email, p_namespace);
+    v_outcome := case when v_known then 'already_registered' when v_permitted then 'signup' else 'signup_refused' end;
     select b.* into v_begun
       from authn._begin_proof(
                p_signup || jsonb_build_object('mail_other', p_signup ->> case
                    when v_known or v_permitted then 'mail_other' else 'mail_refused' end),
                'signup',
-               case when v_known then 'already_registered' when v_permitted then 'signup' else 'signup_refused' end,
+               v_outcome,
                not v_known and v_permitted, p_actor, p_namespace) b;
     if v_begun.outcome = 'sent' then
         update authn.login_flows f
@@ -29,7 +31,8 @@ begin
                new_password_hash = coalesce(p_signup ->> 'password_hash', f.new_password_hash),
                terms_version = coalesce(p_signup ->> 'terms_version', f.terms_version)
          where f.id = v_begun.flow_id;
-        perform authn._audit('signup_started', 'email', v_email, null, null, p_namespace);
+        perform authn._audit(
+            'signup_started', 'email', v_email, null, jsonb_build_object('outcome', v_outcome), p_namespace);
     end if;
     perform authn._leave(v_outer);
     return query select v_begun.outcome, v_begun.flow_id, v_begun.retry_after;
@@ -86,11 +89,10 @@ begin
 end
 $$;
 comment on function authn.use_signup_code(uuid, text, uuid, text, jsonb, jsonb, text) is
-    'Checks a sign-up code in the browser that signed up; the right one makes the account with the password that waited, '
-    'proves the address and starts the session, all in one commit. Outcome: session, pending (the namespace asks for a second '
-    'step), wrong (tries_left), dead (used, '
-    'expired, five tries, or not this browser''s), taken (somebody proved the address meanwhile), refused (it may not sign '
-    'up any more).';
+    'Checks a sign-up code in the browser that signed up; the right one makes the account with the password that '
+    'waited, proves the address and starts the session, all in one commit. Outcome: session, pending (the namespace '
+    'asks for a second step), wrong (tries_left), dead (used, expired, five tries, or not this browser''s), taken '
+    '(somebody proved the address meanwhile), refused (it may not sign up any more).';
 
 create or replace function authn.use_signup_link(
     p_link_digest text, p_browser_digest text, p_session jsonb, p_elsewhere jsonb, p_actor jsonb,
@@ -263,15 +265,19 @@ revoke all on function authn._make_proven_user(text, text, text, text) from publ
 
 create or replace function authn._no_account_because(p_email text, p_namespace text) returns text
 language plpgsql
-stable
 set search_path = pg_catalog, pg_temp
 as $$
+declare
+    -- Not by what is permitted: an invitation is used up by the account that it made.
+    v_reason text := case when exists (
+        select 1 from authn.users u where u.namespace = p_namespace and u.email = p_email) then 'taken' else 'refused' end;
 begin
-    return case when authn._signup_permitted(p_email, p_namespace) then 'taken' else 'refused' end;
+    perform authn._audit('signup_refused', 'email', p_email, null, jsonb_build_object('reason', v_reason), p_namespace);
+    return v_reason;
 end
 $$;
 comment on function authn._no_account_because(text, text) is
-    'Why _make_proven_user made none: taken (there is one), or refused (the address may not sign up any more).';
+    'Why _make_proven_user made none: taken (there is one), or refused (the address may not sign up any more). Leaves an event.';
 revoke all on function authn._no_account_because(text, text) from public;
 
 revoke all on function authn.begin_signup(jsonb, jsonb, text) from public;

@@ -31,3 +31,30 @@ comment on function authn.provision_user(text, text, text, boolean, jsonb, text)
 
 revoke execute on function authn.provision_user(text, text, text, boolean, jsonb, text) from public;
 grant execute on function authn.provision_user(text, text, text, boolean, jsonb, text) to portal_app;
+
+create or replace function authn.replace_password(
+    p_user_id uuid, p_password_hash text, p_actor jsonb, p_namespace text default 'default'
+) returns integer
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_outer text := authn._enter(p_namespace);
+    v_ended integer;
+begin
+    perform authn._apply_actor(p_actor);
+    perform 1 from authn.users u where u.id = p_user_id and u.namespace = p_namespace for no key update;
+    perform authn.update_password(p_user_id, p_password_hash, p_namespace);
+    v_ended := authn.revoke_all_sessions(p_user_id, p_namespace);
+    -- Whoever knew the old password may be logged in, or half logged in.
+    perform authn._end_former_access(p_user_id, null, p_namespace);
+    perform authn._leave(v_outer);
+    return v_ended;
+end
+$$;
+comment on function authn.replace_password(uuid, text, jsonb, text) is
+    'For `portal users set-password`: another password, and everything ends that began with the old one. Returns how many '
+    'sessions that were.';
+revoke all on function authn.replace_password(uuid, text, jsonb, text) from public;
+grant execute on function authn.replace_password(uuid, text, jsonb, text) to portal_app;

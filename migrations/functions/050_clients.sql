@@ -169,32 +169,6 @@ $$;
 comment on function authn.record_consent(uuid, text, text[], jsonb, text) is
     'Remembers that a person allowed an app these scopes, beside those allowed before.';
 
-create or replace function authn.record_client_refusal(
-    p_event_type text, p_client_id text, p_reason text, p_user_id uuid, p_actor jsonb, p_namespace text default 'default'
-) returns void
-language plpgsql
-security definer
-set search_path = pg_catalog, pg_temp
-as $$
-declare
-    v_outer text := authn._enter(p_namespace);
-begin
-    if p_event_type is null or p_event_type not in (
-        'consent_denied', 'authorization_refused', 'client_authentication_failed'
-    ) then
-        raise exception 'not a refusal: %', p_event_type using errcode = '22023';
-    end if;
-    perform authn._apply_actor(p_actor);
-    perform authn._audit(
-        p_event_type, 'client', left(p_client_id, 200), null,
-        jsonb_strip_nulls(jsonb_build_object('reason', p_reason, 'user_id', p_user_id)), p_namespace
-    );
-    perform authn._leave(v_outer);
-end
-$$;
-comment on function authn.record_client_refusal(text, text, text, uuid, jsonb, text) is
-    'Writes down that an app, or somebody who says to be it, was refused, and why.';
-
 revoke execute on function authn.create_client(jsonb, jsonb, text) from public;
 revoke execute on function authn.settle_pairwise_salt(text, text) from public;
 revoke execute on function authn.find_client(text, text) from public;
@@ -202,7 +176,6 @@ revoke execute on function authn.list_clients(text) from public;
 revoke execute on function authn.rotate_client_secret(text, text, jsonb, text) from public;
 revoke execute on function authn.delete_client(text, jsonb, text) from public;
 revoke execute on function authn.record_consent(uuid, text, text[], jsonb, text) from public;
-revoke execute on function authn.record_client_refusal(text, text, text, uuid, jsonb, text) from public;
 
 grant execute on function authn.create_client(jsonb, jsonb, text) to portal_app;
 grant execute on function authn.settle_pairwise_salt(text, text) to portal_app;
@@ -211,4 +184,3 @@ grant execute on function authn.list_clients(text) to portal_app;
 grant execute on function authn.rotate_client_secret(text, text, jsonb, text) to portal_app;
 grant execute on function authn.delete_client(text, jsonb, text) to portal_app;
 grant execute on function authn.record_consent(uuid, text, text[], jsonb, text) to portal_app;
-grant execute on function authn.record_client_refusal(text, text, text, uuid, jsonb, text) to portal_app;

@@ -115,25 +115,34 @@ comment on function authn.load_authorization(text, uuid, text, uuid, text) is
     'or request.';
 
 create or replace function authn.store_authorization_request(
-    p_client_id text, p_browser_digest text, p_parameters jsonb, p_valid_for interval, p_namespace text default 'default'
+    p_client_id text, p_browser_digest text, p_parameters jsonb, p_valid_for interval, p_ip_address text,
+    p_namespace text default 'default'
 ) returns uuid
 language plpgsql
 security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
+    c_per_prefix constant integer := 6000;  -- an hour; a big office has one address
     v_outer text := authn._enter(p_namespace);
+    v_prefix cidr := authn._address_prefix(nullif(p_ip_address, '')::inet);
     v_id uuid;
 begin
-    insert into authn.authorization_requests (namespace, client_id, browser_digest, parameters, expires_at)
-    values (p_namespace, p_client_id, p_browser_digest, p_parameters, now() + p_valid_for)
+    insert into authn.authorization_requests (namespace, client_id, browser_digest, parameters, expires_at, prefix)
+    select p_namespace, p_client_id, p_browser_digest, p_parameters, now() + p_valid_for, v_prefix
+     where c_per_prefix > (
+               select count(*) from (
+                   select from authn.authorization_requests r
+                    where r.namespace = p_namespace and r.prefix = v_prefix and r.created_at > now() - interval '1 hour'
+                    limit c_per_prefix) recent)
     returning id into v_id;
     perform authn._leave(v_outer);
     return v_id;
 end
 $$;
-comment on function authn.store_authorization_request(text, text, jsonb, interval, text) is
-    'Keeps an authorization request for one browser while its person logs in or decides.';
+comment on function authn.store_authorization_request(text, text, jsonb, interval, text, text) is
+    'Keeps an authorization request for one browser while its person logs in or decides. NULL, and nothing is kept, where '
+    '6000 of the last hour came from this address prefix: anybody may send them.';
 
 create or replace function authn.issue_authorization_code(
     p_code_hash text, p_client_id text, p_user_id uuid, p_session_id uuid, p_redirect_uri text, p_scopes text[],
@@ -224,6 +233,10 @@ begin
             'code_replayed', 'client', p_client_id, null,
             jsonb_build_object('user_id', v_code.user_id, 'tokens_revoked', v_revoked), p_namespace
         );
+    elsif v_outcome = 'unknown' then
+        perform authn._audit_counted(
+            concat_ws(' ', 'code_refused', p_client_id), 'code_refused', 'client', p_client_id, '{"reason": "unknown"}',
+            p_namespace);
     elsif v_outcome <> 'taken' then
         perform authn._audit(
             'code_refused', 'client', p_client_id, null,
@@ -245,14 +258,14 @@ revoke execute on function authn._session_is_alive(uuid, uuid) from public;
 revoke execute on function authn._login_stands(uuid, uuid, text[]) from public;
 revoke execute on function authn._user_claims(uuid) from public;
 revoke execute on function authn.load_authorization(text, uuid, text, uuid, text) from public;
-revoke execute on function authn.store_authorization_request(text, text, jsonb, interval, text) from public;
+revoke execute on function authn.store_authorization_request(text, text, jsonb, interval, text, text) from public;
 revoke execute on function authn.issue_authorization_code(
     text, text, uuid, uuid, text, text[], text, text, timestamptz, text[], jsonb, interval, jsonb, text
 ) from public;
 revoke execute on function authn.take_authorization_code(text, text, jsonb, text) from public;
 
 grant execute on function authn.load_authorization(text, uuid, text, uuid, text) to portal_app;
-grant execute on function authn.store_authorization_request(text, text, jsonb, interval, text) to portal_app;
+grant execute on function authn.store_authorization_request(text, text, jsonb, interval, text, text) to portal_app;
 grant execute on function authn.issue_authorization_code(
     text, text, uuid, uuid, text, text[], text, text, timestamptz, text[], jsonb, interval, jsonb, text
 ) to portal_app;

@@ -27,9 +27,9 @@ begin
 end
 $$;
 comment on function authn.find_access_token(text, text) is
-    'Returns a live access token with the claims of its user, those that the app asked for by name, and how the app wants '
-    'userinfo signed; nothing when it expired or was revoked, its session or its '
-    'family of refresh tokens ended, or its user was disabled.';
+    'Returns a live access token with the claims of its user, those that the app asked for by name, and how the app '
+    'wants userinfo signed; nothing when it expired or was revoked, its session or its family of refresh tokens '
+    'ended, or its user was disabled.';
 
 revoke execute on function authn.find_access_token(text, text) from public;
 

@@ -169,18 +169,24 @@ begin
         );
     end if;
     v_tell := v_family.ended_reason = 'reused' and v_family.told_at is null;
-    perform authn._audit(
-        case
-            when v_outcome in ('rotated', 'repeated') then 'tokens_refreshed'
-            when v_outcome = 'reused' then 'refresh_token_reused'
-            else 'refresh_refused'
-        end,
-        'client', p_client_id, null,
-        jsonb_strip_nulls(jsonb_build_object(
-            'reason', v_outcome, 'user_id', v_family.user_id, 'session_id', v_family.session_id,
-            'refresh_family_id', v_family.id, 'generation', v_token.generation
-        )), p_namespace
-    );
+    if v_outcome = 'unknown' then
+        perform authn._audit_counted(
+            concat_ws(' ', 'refresh_refused', p_client_id), 'refresh_refused', 'client', p_client_id,
+            '{"reason": "unknown"}', p_namespace);
+    else
+        perform authn._audit(
+            case
+                when v_outcome in ('rotated', 'repeated') then 'tokens_refreshed'
+                when v_outcome = 'reused' then 'refresh_token_reused'
+                else 'refresh_refused'
+            end,
+            'client', p_client_id, null,
+            jsonb_strip_nulls(jsonb_build_object(
+                'reason', v_outcome, 'user_id', v_family.user_id, 'session_id', v_family.session_id,
+                'refresh_family_id', v_family.id, 'generation', v_token.generation
+            )), p_namespace
+        );
+    end if;
     return query
     select v_outcome, v_successor, v_family.id, v_family.user_id, v_family.session_id, coalesce(p_scopes, v_scopes),
            v_family.auth_time, v_family.amr,

@@ -59,6 +59,27 @@ comment on function authn._add_authenticator(uuid, jsonb, text) is
     'enrol_authenticator.';
 revoke all on function authn._add_authenticator(uuid, jsonb, text) from public;
 
+create or replace function authn._set_up_is_new(p_authenticator jsonb, p_namespace text) returns boolean
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    if p_authenticator ->> 'set_up_digest' is null then
+        return true;
+    end if;
+    -- A page that sets an app up can be sent again. A second authenticator with the same secret would accept a code that
+    -- the first one has used. Kept longer than such a page lives.
+    insert into authn.spent_challenges (namespace, digest, waited, expires_at)
+    values (p_namespace, p_authenticator ->> 'set_up_digest', false, now() + interval '2 hours')
+    on conflict do nothing;
+    return found;
+end
+$$;
+comment on function authn._set_up_is_new(jsonb, text) is
+    'Uses up the secret that a page offered to set up (set_up_digest). False for one that was set up before, by this page or '
+    'another copy of it.';
+revoke all on function authn._set_up_is_new(jsonb, text) from public;
+
 create or replace function authn.enrol_authenticator(
     p_user_id uuid, p_session_id uuid, p_authenticator jsonb, p_actor jsonb, p_namespace text default 'default'
 ) returns table (outcome text, mfa_id uuid)
@@ -69,6 +90,7 @@ as $$
 declare
     c_most constant integer := 50;  -- of one type; a person has a handful
     v_outer text := authn._enter(p_namespace);
+    v_former boolean := false;
 begin
     perform authn._apply_actor(p_actor);
     perform authn._check_authenticator(p_authenticator);
@@ -82,12 +104,20 @@ begin
          where m.namespace = p_namespace and m.user_id = p_user_id and m.mfa_type = p_authenticator ->> 'mfa_type'
     ) then
         outcome := 'too_many';
+    elsif not authn._set_up_is_new(p_authenticator, p_namespace) then
+        outcome := 'used';
     else
         if coalesce((p_authenticator ->> 'only_one')::boolean, false) then
             delete from authn.mfa_secrets m
              where m.namespace = p_namespace and m.user_id = p_user_id and m.mfa_type = p_authenticator ->> 'mfa_type';
+            v_former := found;
         end if;
         mfa_id := authn._add_authenticator(p_user_id, p_authenticator, p_namespace);
+        -- A further way in takes nothing from the others. What a login asks for from now on, or what takes the place of
+        -- something that others may know, does.
+        if v_former or coalesce((p_authenticator ->> 'second_step')::boolean, false) then
+            perform authn._end_former_access(p_user_id, p_session_id, p_namespace);
+        end if;
     end if;
     return next;
     perform authn._leave(v_outer);
@@ -95,8 +125,9 @@ end
 $$;
 comment on function authn.enrol_authenticator(uuid, uuid, jsonb, jsonb, text) is
     'Enrols an authenticator for the person of this session and tells them by mail. p_authenticator: mfa_type, secret '
-    '(sealed), name, second_step, way_in (a login can begin with it), last_step, mail (sealed), only_one (it takes the place '
-    'of what there was of its type). Outcome: enrolled, login_not_recent, too_many (50 of a type).';
+    '(sealed), set_up_digest (of the bare secret, which is set up once), name, second_step, way_in (a login can begin with it), last_step, mail (sealed), only_one (it takes the place '
+    'of what there was of its type). With second_step, or in the place of another, it ends what came in by less (see '
+    '_end_former_access). Outcome: enrolled, login_not_recent, too_many (50 of a type), used (that secret was set up before).';
 
 create or replace function authn.rename_authenticator(
     p_user_id uuid, p_mfa_id uuid, p_name text, p_actor jsonb, p_namespace text default 'default'
@@ -145,7 +176,11 @@ begin
             where f.namespace = p_namespace and f.user_id = p_user_id)
         + (select count(*) from authn.identities i
             where i.namespace = p_namespace and i.user_id = p_user_id and i.verified_at is not null
-              and (p_by_mail or i.kind <> 'email'));
+              and (p_by_mail or i.kind <> 'email')
+              -- A text message after a text message proves nothing new, so a number is no way in beside this second step.
+              and (i.kind <> 'phone' or not exists (
+                  select 1 from authn.mfa_secrets m
+                   where m.namespace = p_namespace and m.user_id = p_user_id and m.mfa_type = 'sms' and m.second_step)));
 end
 $$;
 comment on function authn._ways_in(uuid, boolean, text) is
@@ -180,6 +215,22 @@ comment on function authn.list_ways_in(uuid, text) is
     'What a person who is logged in can prove anew who they are with: password, kinds of proven identities (email, phone), '
     'types of authenticators.';
 
+create or replace function authn._drop_needless_recovery_codes(p_user_id uuid, p_namespace text) returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    if not authn._demands_second_step(p_user_id, p_namespace) then
+        delete from authn.mfa_secrets m
+         where m.namespace = p_namespace and m.user_id = p_user_id and m.mfa_type = 'recovery_codes';
+    end if;
+end
+$$;
+comment on function authn._drop_needless_recovery_codes(uuid, text) is
+    'Removes the recovery codes of somebody whose login asks for no second step any more: there is nothing left that they '
+    'could stand in for.';
+revoke all on function authn._drop_needless_recovery_codes(uuid, text) from public;
+
 create or replace function authn.remove_authenticator(
     p_user_id uuid, p_mfa_id uuid, p_session_id uuid, p_removal jsonb, p_actor jsonb, p_namespace text default 'default'
 ) returns text
@@ -196,7 +247,8 @@ begin
     perform authn._lock_enabled_user(p_user_id, p_namespace);
     select m.* into v_removed
       from authn.mfa_secrets m
-     where m.id = p_mfa_id and m.namespace = p_namespace and m.user_id = p_user_id;
+     where m.id = p_mfa_id and m.namespace = p_namespace and m.user_id = p_user_id
+       and m.mfa_type = coalesce(p_removal ->> 'mfa_type', m.mfa_type);
     if not found then
         v_outcome := 'unknown';
     elsif not authn._login_is_recent(p_session_id, p_user_id, p_namespace) then
@@ -208,14 +260,10 @@ begin
             'mfa_removal_refused', 'mfa', p_mfa_id::text, null, jsonb_build_object('user_id', p_user_id), p_namespace);
     else
         perform authn.remove_mfa(p_mfa_id, p_namespace);
-        if v_removed.second_step and not authn._demands_second_step(p_user_id, p_namespace) then
-            -- Codes that stand in for a second step that nobody asks for any more.
-            delete from authn.mfa_secrets m
-             where m.namespace = p_namespace and m.user_id = p_user_id and m.mfa_type = 'recovery_codes';
+        if v_removed.second_step then
+            perform authn._drop_needless_recovery_codes(p_user_id, p_namespace);
         end if;
-        -- Whoever else is logged in may be the reason why it goes.
-        perform authn.revoke_other_sessions(p_user_id, p_session_id, p_namespace);
-        perform authn._end_open_proofs(p_user_id, null, p_namespace);
+        perform authn._end_former_access(p_user_id, p_session_id, p_namespace);
         if p_removal ->> 'mail' is not null then
             perform authn._enqueue('mail', p_removal ->> 'mail', p_namespace);
         end if;
@@ -226,8 +274,8 @@ end
 $$;
 comment on function authn.remove_authenticator(uuid, uuid, uuid, jsonb, jsonb, text) is
     'Removes an authenticator of the person of this session, ends their other sessions and unfinished logins, and tells them '
-    'by mail. p_removal: mail (sealed), by_mail (the namespace lets people log in by mail). Outcome: removed, unknown (not '
-    'theirs), login_not_recent, last_way_in (nobody could log in afterwards).';
+    'by mail. p_removal: mail (sealed), mfa_type (of which it has to be), by_mail (the namespace lets people log in by mail). '
+    'Outcome: removed, unknown (not theirs, or of another type), login_not_recent, last_way_in (nobody could log in afterwards).';
 
 create or replace function authn.set_second_step(
     p_user_id uuid, p_session_id uuid, p_mfa_type text, p_on boolean, p_mail text, p_actor jsonb,
@@ -251,10 +299,10 @@ begin
          where m.namespace = p_namespace and m.user_id = p_user_id and m.mfa_type = p_mfa_type and m.second_step <> p_on;
         if found then
             v_outcome := 'changed';
-            if not p_on and not authn._demands_second_step(p_user_id, p_namespace) then
-                delete from authn.mfa_secrets m
-                 where m.namespace = p_namespace and m.user_id = p_user_id and m.mfa_type = 'recovery_codes';
+            if not p_on then
+                perform authn._drop_needless_recovery_codes(p_user_id, p_namespace);
             end if;
+            perform authn._end_former_access(p_user_id, p_session_id, p_namespace);
             if p_mail is not null then
                 perform authn._enqueue('mail', p_mail, p_namespace);
             end if;
@@ -268,8 +316,8 @@ begin
 end
 $$;
 comment on function authn.set_second_step(uuid, uuid, text, boolean, text, jsonb, text) is
-    'Lets the person''s authenticators of a type ask for a second step, or no longer. Outcome: changed, unchanged, '
-    'login_not_recent.';
+    'Lets the person''s authenticators of a type ask for a second step, or no longer, and ends their other sessions and what '
+    'else began before (see _end_former_access). Outcome: changed, unchanged, login_not_recent.';
 
 create or replace function authn.reset_mfa(p_user_id uuid, p_mail text, p_actor jsonb, p_namespace text default 'default')
 returns integer
@@ -289,8 +337,7 @@ begin
     update authn.mfa_secrets m
        set second_step = false
      where m.namespace = p_namespace and m.user_id = p_user_id and m.second_step;
-    perform authn.revoke_all_sessions(p_user_id, p_namespace);
-    perform authn._end_open_proofs(p_user_id, null, p_namespace);
+    perform authn._end_former_access(p_user_id, null, p_namespace);
     if p_mail is not null then
         perform authn._enqueue('mail', p_mail, p_namespace);
     end if;

@@ -121,6 +121,20 @@ $$;
 comment on function authn.fail_second_step(bigint, text, jsonb, text) is
     'Writes the audit event of a wrong code at the second step. The try itself was counted when it began.';
 
+create or replace function authn._audit_used(p_user_id uuid, p_mfa_type text, p_namespace text) returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    perform authn._audit(
+        'second_step_failed', 'user', p_user_id::text, null,
+        jsonb_build_object('mfa_type', p_mfa_type, 'because', 'used_before'), p_namespace);
+end
+$$;
+comment on function authn._audit_used(uuid, text, text) is
+    'Writes the audit event of a right code that somebody had used before.';
+revoke all on function authn._audit_used(uuid, text, text) from public;
+
 create or replace function authn.complete_totp_login(
     p_login jsonb, p_proof jsonb, p_actor jsonb, p_namespace text default 'default'
 ) returns table (
@@ -144,6 +158,7 @@ begin
      where m.id = v_mfa_id and m.namespace = p_namespace and m.user_id = v_user_id and m.mfa_type = 'totp'
        and coalesce(m.last_step, -1) < (p_proof ->> 'step')::bigint;
     if not found then
+        perform authn._audit_used(v_user_id, 'totp', p_namespace);
         perform authn._leave(v_outer);
         return query select 'used', (p_login ->> 'flow_id')::uuid, null::uuid, null::text, '{}'::text[], '{}'::text[];
         return;
@@ -177,6 +192,7 @@ begin
         select 1 from authn.mfa_secrets m
          where m.id = v_mfa_id and m.namespace = p_namespace and m.user_id = v_user_id
     ) or authn.use_recovery_code(v_mfa_id, (p_proof ->> 'number')::integer, p_namespace) is null then
+        perform authn._audit_used(v_user_id, 'recovery_codes', p_namespace);
         perform authn._leave(v_outer);
         return query select 'used', (p_login ->> 'flow_id')::uuid, null::uuid, null::text, '{}'::text[], '{}'::text[];
         return;
@@ -192,25 +208,6 @@ $$;
 comment on function authn.complete_recovery_code_login(jsonb, jsonb, jsonb, text) is
     'complete_login with a recovery code, which it uses up. p_proof: mfa_id, number (of the code in its set), attempt_id, mail '
     '(sealed, to the owner). Outcome used: that code was used before, or there is a newer set.';
-
-create or replace function authn._stop_recoveries_of(p_user_id uuid, p_namespace text) returns void
-language plpgsql
-set search_path = pg_catalog, pg_temp
-as $$
-begin
-    update authn.second_step_recoveries r
-       set stopped_at = now(), reminders = '{}'
-     where r.namespace = p_namespace and r.user_id = p_user_id and r.stopped_at is null and r.finished_at is null
-       and r.expires_at > now();
-    if found then
-        perform authn._audit('second_step_recovery_stopped', 'user', p_user_id::text, null, null, p_namespace);
-    end if;
-end
-$$;
-comment on function authn._stop_recoveries_of(uuid, text) is
-    'Whoever takes the second step has not lost it: a wish to take it off ends with that.';
-
-revoke all on function authn._stop_recoveries_of(uuid, text) from public;
 
 create or replace function authn._confirm_second_step(
     p_attempt_id bigint, p_mfa_id uuid, p_user_id uuid, p_mfa_type text, p_namespace text

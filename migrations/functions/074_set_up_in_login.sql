@@ -55,7 +55,8 @@ begin
     perform 1 from authn.users u where u.id = v_user_id and u.namespace = p_namespace for no key update;
     perform 1 from authn.login_flows f
       where f.id = v_flow_id and f.namespace = p_namespace and f.user_id = v_user_id for no key update;
-    if not found or authn.may_set_up_in_login(v_flow_id, p_login ->> 'browser_digest', p_namespace) <> 'yes' then
+    if not found or authn.may_set_up_in_login(v_flow_id, p_login ->> 'browser_digest', p_namespace) <> 'yes'
+        or not authn._set_up_is_new(p_authenticator, p_namespace) then
         perform authn._leave(v_outer);
         return query select 'gone', v_flow_id, null::uuid, null::text, '{}'::text[], '{}'::text[];
         return;
@@ -67,8 +68,8 @@ end
 $$;
 comment on function authn.complete_set_up_login(jsonb, jsonb, jsonb, text) is
     'complete_login with an authenticator that is enrolled in the same commit and was proven by its first code. '
-    'p_authenticator: mfa_type, secret (sealed), name, last_step, mail (sealed, to the owner). Outcome gone where '
-    'may_set_up_in_login does not say yes.';
+    'p_authenticator: mfa_type, secret (sealed), set_up_digest, name, last_step, mail (sealed, to the owner). Outcome gone '
+    'where may_set_up_in_login does not say yes, or that secret was set up before.';
 
 revoke all on function authn.may_set_up_in_login(uuid, text, text) from public;
 grant execute on function authn.may_set_up_in_login(uuid, text, text) to portal_app;

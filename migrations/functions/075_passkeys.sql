@@ -215,8 +215,14 @@ declare
 begin
     perform authn._apply_actor(p_actor);
     perform authn._check_context(p_namespace);
-    perform authn._audit(
-        'passkey_refused', 'user', p_user_id::text, null, jsonb_build_object('reason', left(p_reason, 200)), p_namespace);
+    if p_user_id is null then
+        perform authn._audit_counted(
+            concat_ws(' ', 'passkey_refused', left(p_reason, 200)), 'passkey_refused', 'user', null,
+            jsonb_build_object('reason', left(p_reason, 200)), p_namespace);
+    else
+        perform authn._audit(
+            'passkey_refused', 'user', p_user_id::text, null, jsonb_build_object('reason', left(p_reason, 200)), p_namespace);
+    end if;
     perform authn._leave(v_outer);
 end
 $$;

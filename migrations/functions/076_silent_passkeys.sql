@@ -127,13 +127,11 @@ begin
          where m.namespace = p_namespace and m.user_id = v_user_id and m.undo_digest = p_undo_digest;
         if found then
             perform authn.remove_mfa(v_undone.id, p_namespace);
-            if v_undone.second_step and not authn._demands_second_step(v_user_id, p_namespace) then
-                delete from authn.mfa_secrets m
-                 where m.namespace = p_namespace and m.user_id = v_user_id and m.mfa_type = 'recovery_codes';
+            if v_undone.second_step then
+                perform authn._drop_needless_recovery_codes(v_user_id, p_namespace);
             end if;
             -- Which sessions began with it nobody noted; whoever made it was logged in, so every one of them ends.
-            perform authn.revoke_all_sessions(v_user_id, p_namespace);
-            perform authn._end_open_proofs(v_user_id, null, p_namespace);
+            perform authn._end_former_access(v_user_id, null, p_namespace);
             -- No second one next week.
             perform authn.decline_offer(v_user_id, 'passkey', null, p_namespace);
             perform authn._audit(

@@ -93,6 +93,37 @@ comment on function authn.create_invite(text, text, text, jsonb, text) is
     'Invites an address to sign up within 7 days and sends the sealed mail. Outcome: invited, or why not: registered, closed '
     '(nobody may sign up), domain_refused. For operators: it tells whether an account exists.';
 
+create or replace function authn.withdraw_invite(p_email text, p_actor jsonb, p_namespace text default 'default')
+returns boolean
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_outer text := authn._enter(p_namespace);
+    v_email text := authn._check_email(p_email);
+    v_withdrawn text;
+begin
+    perform authn._apply_actor(p_actor);
+    perform authn._check_context(p_namespace);
+    -- A sign-up that is making its account at this moment comes first, or is refused.
+    perform authn._lock_login(v_email, null, p_namespace);
+    update authn.invites i
+       set used_at = now()
+     where i.namespace = p_namespace and i.email = v_email and i.used_at is null and i.expires_at > now()
+    returning i.id::text into v_withdrawn;
+    if found then
+        perform authn._audit(
+            'invite_withdrawn', 'invite', v_withdrawn, null, jsonb_build_object('email', v_email), p_namespace);
+    end if;
+    perform authn._leave(v_outer);
+    return v_withdrawn is not null;
+end
+$$;
+comment on function authn.withdraw_invite(text, jsonb, text) is
+    'Ends the invitation of an address: its link leads nowhere, and a sign-up that waits for its code makes no account where '
+    'that takes an invitation. False when there is none that still works.';
+
 create or replace function authn.find_invite(p_code_digest text, p_namespace text default 'default')
 returns table (email text, usable boolean)
 language plpgsql
@@ -133,5 +164,7 @@ comment on function authn._cleanup_invites(text, integer) is 'Deletes invitation
 
 revoke all on function authn._domain_permitted(text, jsonb), authn._signup_permitted(text, text),
     authn._use_invite(text, text), authn._cleanup_invites(text, integer),
-    authn.create_invite(text, text, text, jsonb, text), authn.find_invite(text, text) from public;
-grant execute on function authn.create_invite(text, text, text, jsonb, text), authn.find_invite(text, text) to portal_app;
+    authn.create_invite(text, text, text, jsonb, text), authn.withdraw_invite(text, jsonb, text),
+    authn.find_invite(text, text) from public;
+grant execute on function authn.create_invite(text, text, text, jsonb, text), authn.withdraw_invite(text, jsonb, text),
+    authn.find_invite(text, text) to portal_app;

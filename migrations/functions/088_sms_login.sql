@@ -14,11 +14,16 @@ end
 $$;
 comment on function authn._calling_code(text) is 'The country calling code of a number in E.164, with its plus sign.';
 
-create or replace function authn._sms_cap_reached(p_phone text, p_policy jsonb, p_namespace text) returns text
+create or replace function authn._sms_cap_reached(
+    p_phone text, p_policy jsonb, p_behind_a_factor boolean, p_namespace text
+) returns text
 language plpgsql
 stable
 set search_path = pg_catalog, pg_temp
 as $$
+declare
+    -- Behind a first factor a number gets four times as many: its owner may log in more often than five times a day.
+    v_per_number integer := coalesce((p_policy ->> 'sms_per_number')::integer, 5) * case when p_behind_a_factor then 4 else 1 end;
 begin
     if p_policy ? 'sms_countries' and not exists (
         select 1 from jsonb_array_elements_text(p_policy -> 'sms_countries') c where starts_with(p_phone, c)
@@ -27,21 +32,77 @@ begin
     end if;
     return case
         when (select count(*) from authn.sms_sent s
-               where s.namespace = p_namespace and s.phone = p_phone and s.sent_at > now() - interval '1 day')
-            >= coalesce((p_policy ->> 'sms_per_number')::integer, 5) then 'number'
+               where s.namespace = p_namespace and s.phone = p_phone and s.behind_a_factor = p_behind_a_factor
+                 and s.sent_at > now() - interval '1 day')
+            >= v_per_number then 'number'
         when (select count(*) from authn.sms_sent s
                where s.namespace = p_namespace and s.calling_code = authn._calling_code(p_phone)
-                 and s.sent_at > now() - interval '1 hour')
+                 and s.behind_a_factor = p_behind_a_factor and s.sent_at > now() - interval '1 hour')
             >= coalesce((p_policy ->> 'sms_per_country')::integer, 100) then 'country'
         when (select count(*) from authn.sms_sent s
-               where s.namespace = p_namespace and s.sent_at > now() - interval '1 day')
+               where s.namespace = p_namespace and s.behind_a_factor = p_behind_a_factor
+                 and s.sent_at > now() - interval '1 day')
             >= coalesce((p_policy ->> 'sms_per_day')::integer, 1000) then 'namespace'
     end;
 end
 $$;
-comment on function authn._sms_cap_reached(text, jsonb, text) is
+comment on function authn._sms_cap_reached(text, jsonb, boolean, text) is
     'Which cap keeps a message to this number from being sent: number (a day), country (an hour), namespace (a day), '
-    'not_served (sms_countries); NULL when it may be sent.';
+    'not_served (sms_countries); NULL when it may be sent. What is sent behind a first factor is counted apart.';
+
+create or replace function authn._too_many_texts_from(p_ip inet, p_namespace text) returns boolean
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    c_most constant integer := 20;  -- in 15 minutes; fewer than of mails, as each costs money
+begin
+    return (select count(*) from (
+                select 1 from authn.verifications v
+                 where v.namespace = p_namespace and v.prefix = authn._address_prefix(p_ip)
+                   and v.purpose in ('sms', 'sms_set_up', 'sms_second_step')
+                   and v.created_at > now() - interval '15 minutes' limit c_most) t) >= c_most;
+end
+$$;
+comment on function authn._too_many_texts_from(inet, text) is
+    'Whether the network of this address has asked for 20 text messages in the last quarter of an hour.';
+
+create or replace function authn._send_text(
+    p_wish jsonb, p_flow_id uuid, p_phone text, p_purpose text, p_cap text, p_actor jsonb, p_namespace text
+) returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    insert into authn.verifications
+        (id, namespace, flow_id, email, purpose, outcome, code_digest, link_digest, ip_address, user_agent,
+         code_expires_at, expires_at)
+    values
+        ((p_wish ->> 'verification_id')::uuid, p_namespace, p_flow_id, p_phone, p_purpose, 'sms',
+         case when p_cap is null then p_wish ->> 'code_digest' else p_wish ->> 'impossible_digest' end,
+         p_wish ->> 'link_digest', nullif(p_actor ->> 'ip_address', '')::inet, p_actor ->> 'user_agent',
+         now() + make_interval(secs => (p_wish ->> 'code_expires_in')::double precision),
+         now() + make_interval(secs => (p_wish ->> 'code_expires_in')::double precision));
+    -- As many rows for every number, or the work would tell who has an account: what is held back counts for no cap,
+    -- and its message is empty and done.
+    insert into authn.sms_sent (namespace, phone, calling_code, behind_a_factor, sent_at)
+    values (p_namespace, p_phone, authn._calling_code(p_phone), p_purpose = 'sms_second_step',
+            case when p_cap is null then now() else '-infinity'::timestamptz end);
+    if p_cap is null then
+        perform authn._enqueue('sms', p_wish ->> 'message', p_namespace);
+    else
+        insert into authn.outbox (namespace, kind, payload, sent_at) values (p_namespace, 'none', '', now());
+        perform pg_notify('portal_outbox', '');
+    end if;
+    perform authn._audit(
+        case when p_cap is null then 'sms_code_sent' else 'sms_suppressed' end, 'phone', p_phone, null,
+        case when p_cap is not null then jsonb_build_object('because', p_cap) end, p_namespace);
+end
+$$;
+comment on function authn._send_text(jsonb, uuid, text, text, text, jsonb, text) is
+    'Notes a code that was sent to a number and hands its message in; where a cap holds it back (p_cap), the same work is '
+    'done, nothing leaves, and no code matches. p_wish: see begin_sms_login.';
 
 create or replace function authn._phone_may_sign_up(p_namespace text) returns boolean
 language plpgsql
@@ -65,10 +126,8 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
     c_resend_after constant interval := interval '30 seconds';
-    c_starts_per_prefix constant integer := 20;  -- in 15 minutes; fewer than of mails, as each costs money
     v_outer text := authn._enter(p_namespace);
     v_phone text := authn._check_identity('phone', p_wish ->> 'phone');
-    v_ip inet := nullif(p_actor ->> 'ip_address', '')::inet;
     v_browser text := p_wish ->> 'browser_digest';
     v_last timestamptz;
     v_disabled boolean;
@@ -79,10 +138,7 @@ begin
     retry_after := 0;
     -- One at a time in a namespace: forty posts at once must not each count before the others are seen.
     perform pg_advisory_xact_lock(hashtextextended('sms:' || p_namespace, 0));
-    if (select count(*) from (
-            select 1 from authn.verifications v
-             where v.namespace = p_namespace and v.prefix = authn._address_prefix(v_ip) and v.purpose = 'sms'
-               and v.created_at > now() - interval '15 minutes' limit c_starts_per_prefix) t) >= c_starts_per_prefix then
+    if authn._too_many_texts_from(nullif(p_actor ->> 'ip_address', '')::inet, p_namespace) then
         outcome := 'throttled';
         retry_after := 900;
     elsif flow_id is not null then
@@ -114,31 +170,9 @@ begin
         v_cap := case
             when v_disabled then 'disabled'
             when v_disabled is null and not authn._phone_may_sign_up(p_namespace) then 'no_account'
-            else authn._sms_cap_reached(v_phone, authn._policy(p_namespace), p_namespace)
+            else authn._sms_cap_reached(v_phone, authn._policy(p_namespace), false, p_namespace)
         end;
-        insert into authn.verifications
-            (id, namespace, flow_id, email, purpose, outcome, code_digest, link_digest, ip_address, user_agent,
-             code_expires_at, expires_at)
-        values
-            ((p_wish ->> 'verification_id')::uuid, p_namespace, flow_id, v_phone, 'sms', 'sms',
-             case when v_cap is null then p_wish ->> 'code_digest' else p_wish ->> 'impossible_digest' end,
-             p_wish ->> 'link_digest', v_ip, p_actor ->> 'user_agent',
-             now() + make_interval(secs => (p_wish ->> 'code_expires_in')::double precision),
-             now() + make_interval(secs => (p_wish ->> 'code_expires_in')::double precision));
-        -- As many rows for every number, or the work would tell who has an account: what is held back counts for no cap,
-        -- and its message is empty and done.
-        insert into authn.sms_sent (namespace, phone, calling_code, sent_at)
-        values (p_namespace, v_phone, authn._calling_code(v_phone),
-                case when v_cap is null then now() else '-infinity'::timestamptz end);
-        if v_cap is null then
-            perform authn._enqueue('sms', p_wish ->> 'message', p_namespace);
-        else
-            insert into authn.outbox (namespace, kind, payload, sent_at) values (p_namespace, 'none', '', now());
-            perform pg_notify('portal_outbox', '');
-        end if;
-        perform authn._audit(
-            case when v_cap is null then 'sms_code_sent' else 'sms_suppressed' end, 'phone', v_phone, null,
-            case when v_cap is not null then jsonb_build_object('because', v_cap) end, p_namespace);
+        perform authn._send_text(p_wish, flow_id, v_phone, 'sms', v_cap, p_actor, p_namespace);
     end if;
     return next;
     perform authn._leave(v_outer);
@@ -255,7 +289,8 @@ end
 $$;
 comment on function authn._cleanup_sms(text, integer) is 'Deletes what no cap counts any more.';
 
-revoke all on function authn._calling_code(text), authn._sms_cap_reached(text, jsonb, text),
+revoke all on function authn._calling_code(text), authn._sms_cap_reached(text, jsonb, boolean, text),
+    authn._too_many_texts_from(inet, text), authn._send_text(jsonb, uuid, text, text, text, jsonb, text),
     authn._phone_may_sign_up(text), authn._cleanup_sms(text, integer),
     authn.begin_sms_login(jsonb, jsonb, text), authn.try_sms_code(uuid, text, uuid, text, jsonb, text),
     authn.complete_sms_login(jsonb, jsonb, jsonb, text) from public;

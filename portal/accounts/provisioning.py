@@ -5,9 +5,8 @@ from dataclasses import dataclass
 
 import asyncpg
 
+from portal.authn.audit import COMMAND_LINE
 from portal.db.engine import Querier
-
-COMMAND_LINE: Mapping[str, str] = {"actor_id": "command line"}
 
 
 @dataclass(frozen=True, slots=True)

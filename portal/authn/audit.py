@@ -1,10 +1,13 @@
 """Who acts, and what was done: operations of the SDK."""
 
 import ipaddress
+from collections.abc import Mapping
 
 from portal.authn.caller import Caller
 from portal.authn.errors import AuthnValidationError
 from portal.authn.records import AuditEvent
+
+COMMAND_LINE: Mapping[str, str] = {"actor_id": "command line"}  # who acts in the audit events of an operator's command
 
 
 class AuditOperations(Caller):

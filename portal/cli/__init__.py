@@ -12,6 +12,7 @@ _COMMANDS = {
     "migrate": "portal.cli.migrate",
     "doctor": "portal.cli.doctor",
     "users": "portal.cli.users",
+    "invitations": "portal.cli.invitations",
     "clients": "portal.cli.clients",
     "namespaces": "portal.cli.namespaces",
     "keys": "portal.cli.keys",

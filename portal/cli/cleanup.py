@@ -1,11 +1,10 @@
 """`portal cleanup`: purge what is over, now. The worker of the server does the same every quarter of an hour."""
 
-import asyncio
-
 import click
 
 from portal.cli.answers import answer, failing_plainly, json_option
-from portal.cli.environment import Environment, open_database, open_environment
+from portal.cli.environment import Environment, with_environment
+from portal.db.engine import Database
 from portal.jobs.maintenance import KEEP_AUDIT_MONTHS, Purged, purge
 
 
@@ -21,9 +20,12 @@ from portal.jobs.maintenance import KEEP_AUDIT_MONTHS, Purged, purge
 @failing_plainly
 def cleanup(keep_audit_months: int, as_json: bool) -> None:
     """Delete expired rows of every namespace, make coming audit partitions and drop those past their time."""
-    with open_environment() as environment:
-        purged = asyncio.run(_purge(environment, keep_audit_months))
-        may_drop = environment.owner_url is not None
+
+    async def work(environment: Environment, database: Database) -> tuple[Purged, bool]:
+        purged = await purge(database, environment.owner_url, keep_audit_months)
+        return purged, environment.owner_url is not None
+
+    purged, may_drop = with_environment(work)
     answer(
         {
             "rows_deleted": purged.rows,
@@ -33,11 +35,6 @@ def cleanup(keep_audit_months: int, as_json: bool) -> None:
         _in_words(purged, may_drop),
         as_json=as_json,
     )
-
-
-async def _purge(environment: Environment, keep_audit_months: int) -> Purged:
-    async with open_database(environment) as database:
-        return await purge(database, environment.owner_url, keep_audit_months)
 
 
 def _in_words(purged: Purged, may_drop: bool) -> str:

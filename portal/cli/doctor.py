@@ -23,7 +23,7 @@ from portal.cli.environment import Environment, open_environment
 from portal.crypto.hashing import PASSWORDS
 from portal.crypto.sealing import CannotOpen, Sealer
 from portal.db.embedded import EmbeddedPostgresError
-from portal.db.engine import CONNECT_TIMEOUT, Database, DatabaseUnavailable
+from portal.db.engine import CONNECT_TIMEOUT, OLDEST_POSTGRES, Database, DatabaseUnavailable, tls_of
 from portal.db.migrate import MigrationError, pending_migrations
 from portal.mail.outbox import read_outbox_state
 from portal.mail.senders import SmtpServer, SmtpServerError, parse_smtp_url
@@ -36,7 +36,6 @@ SMTP_WITHIN = 10.0  # seconds
 TLS_WITHIN = 5.0  # seconds
 CERTIFICATE_LEFT = 7  # days; what renews by itself does so weeks before
 SLOW_HASH = 0.25  # seconds; beyond it a login feels slow and few logins fit into a second
-OLDEST_POSTGRES = 15
 SEALED_LOOKED_AT = 1000  # values of older keys; whether there are more changes nothing
 
 
@@ -224,8 +223,7 @@ async def _check_pooler(environment: Environment) -> Check:
 
 async def _is_pooled(url: str) -> bool:
     """Compare the process that the login was answered by with the one that runs the query."""
-    tls = False if "host=/" in url else None  # a unix socket has none; elsewhere the address decides
-    connection = await asyncpg.connect(url, statement_cache_size=0, timeout=CONNECT_TIMEOUT, ssl=tls)
+    connection = await asyncpg.connect(url, statement_cache_size=0, timeout=CONNECT_TIMEOUT, ssl=tls_of(url))
     try:
         return bool(connection.get_server_pid() != await connection.fetchval("select pg_backend_pid()"))
     finally:

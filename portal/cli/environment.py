@@ -62,10 +62,15 @@ def open_environment() -> Iterator[Environment]:
 
 def with_database(work: Callable[[Database], Awaitable[T]]) -> T:
     """Run one piece of work on the database and return what it returns."""
+    return with_environment(lambda _environment, database: work(database))
+
+
+def with_environment(work: Callable[[Environment, Database], Awaitable[T]]) -> T:
+    """Run one piece of work that needs settings or secret keys too, and return what it returns."""
 
     async def run(environment: Environment) -> T:
         async with open_database(environment) as database:
-            return await work(database)
+            return await work(environment, database)
 
     with open_environment() as environment:
         return asyncio.run(run(environment))

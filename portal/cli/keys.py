@@ -1,18 +1,17 @@
 """`portal keys`: the keys that the portal signs and keeps secrets with. docs/operating.md, "Keys"."""
 
-import asyncio
 from dataclasses import dataclass
 from typing import Any
 
 import click
 
+from portal.authn.audit import COMMAND_LINE
 from portal.cli.answers import Failure, answer, failing_plainly, json_option, namespace_option
-from portal.cli.environment import open_database, open_environment, with_database
+from portal.cli.environment import Environment, with_database, with_environment
 from portal.crypto.sealing import CannotOpen, Sealer
 from portal.db.engine import Database
 from portal.mail.message import SEALED_FOR as MAIL
 from portal.methods.totp.sealed import SEALED_FOR as TOTP_SECRET
-from portal.oidc.clients import COMMAND_LINE
 from portal.oidc.queries import SigningKeyRow, list_signing_keys
 from portal.oidc.signing_keys import ALGORITHM, ALGORITHMS, PUBLISHED_BEFORE_SIGNING, SigningKeys
 from portal.oidc.signing_keys import SEALING_PURPOSE as SIGNING_KEY
@@ -63,13 +62,11 @@ def list_(namespace: str, as_json: bool) -> None:
 def rotate(algorithm: str, namespace: str, as_json: bool) -> None:
     """Publish a new signing key, which takes over once every app has seen it."""
 
-    async def work() -> str | None:
-        async with open_database(environment) as database:
-            signing_keys = SigningKeys(database, Sealer(environment.settings.secret_keys))
-            return await signing_keys.rotate(namespace, algorithm, older_than=None, actor=COMMAND_LINE)
+    async def work(environment: Environment, database: Database) -> str | None:
+        signing_keys = SigningKeys(database, Sealer(environment.settings.secret_keys))
+        return await signing_keys.rotate(namespace, algorithm, older_than=None, actor=COMMAND_LINE)
 
-    with open_environment() as environment:
-        kid = asyncio.run(work())
+    kid = with_environment(work)
     if kid is None:
         raise Failure(f"There is no {algorithm} key to follow, or a new one waits already. See `portal keys list`.")
     minutes = int(PUBLISHED_BEFORE_SIGNING.total_seconds() // 60)
@@ -84,12 +81,10 @@ def rotate(algorithm: str, namespace: str, as_json: bool) -> None:
 def rotate_sealing(as_json: bool) -> None:
     """Seal every stored secret anew with the first key in PORTAL_SECRET_KEY, so that the others may be taken out."""
 
-    async def work() -> Resealed:
-        async with open_database(environment) as database:
-            return await reseal(database, Sealer(environment.settings.secret_keys))
+    async def work(environment: Environment, database: Database) -> Resealed:
+        return await reseal(database, Sealer(environment.settings.secret_keys))
 
-    with open_environment() as environment:
-        done = asyncio.run(work())
+    done = with_environment(work)
     if done.unreadable:
         raise Failure(
             f"Sealed {done.resealed} values anew. {done.unreadable} open with no key in PORTAL_SECRET_KEY: put the old "

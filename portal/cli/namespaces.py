@@ -10,7 +10,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from portal.accounts.provisioning import COMMAND_LINE
+from portal.authn.audit import COMMAND_LINE
 from portal.cli.answers import Failure, answer, as_sentence, failing_plainly, json_option
 from portal.cli.environment import with_database
 from portal.db.engine import Database

@@ -8,11 +8,12 @@ from collections.abc import Mapping
 
 import click
 
+from portal.authn.audit import COMMAND_LINE
 from portal.cli.answers import answer, failing_plainly, json_option
 from portal.cli.environment import with_database
 from portal.db.engine import Database
 
-ACTOR = {"actor_id": "command line", "reason": "backup restored"}
+ACTOR = {**COMMAND_LINE, "reason": "backup restored"}
 WORDS = {
     "sessions": "sessions",
     "refresh_token_families": "grants to apps",

@@ -10,7 +10,7 @@ import signal
 import socket
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from types import FrameType
@@ -79,17 +79,14 @@ def serve(host: str | None, port: int | None, workers: int | None, reload: bool)
 
 @contextmanager
 def _metrics(settings: Settings) -> Iterator[None]:
-    served = served_metrics(settings.metrics_address)
-    try:
-        served.__enter__()
-    except OSError as error:
-        raise Failure(
-            f"Cannot serve metrics on {settings.metrics_address}: {error.strerror}. Change PORTAL_METRICS_ADDRESS."
-        ) from error
-    try:
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(served_metrics(settings.metrics_address))
+        except OSError as error:
+            raise Failure(
+                f"Cannot serve metrics on {settings.metrics_address}: {error.strerror}. Change PORTAL_METRICS_ADDRESS."
+            ) from error
         yield
-    finally:
-        served.__exit__(None, None, None)
 
 
 def _leave(_signal: int, _frame: FrameType | None) -> None:

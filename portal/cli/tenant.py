@@ -1,11 +1,15 @@
-"""A namespace as its visitors see it, for mails that a command sends: their links must lead to its own host."""
+"""Mails that a command sends, in the name of a namespace as its visitors see it: their links lead to its own host."""
 
 from portal.cli.answers import Failure
 from portal.cli.environment import Environment
+from portal.crypto.sealing import Sealer
 from portal.db.engine import Database
+from portal.mail.message import compose, seal_mail
 from portal.tenancy.hosts import Hosts
 from portal.tenancy.namespaces import list_namespaces
+from portal.web.locale import DEFAULT_LANGUAGE
 from portal.web.request import Namespace
+from portal.web.templates import Templates
 
 
 async def tenant_of(environment: Environment, database: Database, namespace: str) -> Namespace:
@@ -26,3 +30,17 @@ async def tenant_of(environment: Environment, database: Database, namespace: str
     if found is None:
         raise Failure(f"The namespace {namespace} is suspended.")
     return found
+
+
+def sealed_mail(environment: Environment, tenant: Namespace, message: str, email: str, **values: object) -> str:
+    """Compose the mail templates/email/<message> in the default language, as the outbox keeps it."""
+    mail = compose(
+        Templates(),
+        message,
+        email,
+        DEFAULT_LANGUAGE,
+        display_name=tenant.display_name,
+        sender_name=tenant.mail_sender_name,
+        **values,
+    )
+    return seal_mail(Sealer(environment.settings.secret_keys), mail)

@@ -8,20 +8,19 @@ import click
 
 from portal.accounts.provisioning import AddressTaken, Malformed, provision_user
 from portal.authn import AuthnClient, User
+from portal.authn.audit import COMMAND_LINE
+from portal.cli.addresses import email_argument, typed_address, user_of
 from portal.cli.answers import Failure, answer, as_sentence, failing_plainly, json_option, namespace_option
 from portal.cli.environment import with_database
 from portal.cli.invite import invite
 from portal.cli.second_step import reset_mfa, totp
 from portal.crypto.hashing import PASSWORDS
 from portal.db.engine import Database
-from portal.mail.address import address_problem
 from portal.methods.password.policy import MAX_LENGTH, check_password
 
-ACTOR = "command line"
 MIN_PASSWORD_LENGTH = 8  # characters; the default of a namespace
 STDIN_MAX_LENGTH = 4 * MAX_LENGTH + 2  # bytes of the longest password and its line end, read at most
 
-email_argument = click.argument("email")
 password_option = click.option(
     "--password-stdin", is_flag=True, help="Read the password from standard input: arguments are visible to everyone."
 )
@@ -53,7 +52,7 @@ def create(
     if admin:
         # Accepting it silently would promise rights that nothing grants.
         raise Failure("There are no admin pages in this release, so nobody can be made an admin yet.")
-    address = _address(email)
+    address = typed_address(email)
     password = _read_password(address, name) if password_stdin else None
 
     async def work(database: Database) -> str:
@@ -82,18 +81,20 @@ def create(
 @json_option
 @failing_plainly
 def set_password(email: str, password_stdin: bool, namespace: str, as_json: bool) -> None:
-    """Give an account another password and end its sessions."""
+    """Give an account another password and end everything that began with the old one."""
     if not password_stdin:
         raise click.UsageError("Pass --password-stdin and the password on standard input.")
-    password = _read_password(_address(email), None)
+    password = _read_password(typed_address(email), None)
 
-    async def change(accounts: AuthnClient, user: User) -> str:
-        await accounts.update_password(user.user_id, await PASSWORDS.hash(password))
-        # Whoever knew the old password may be logged in.
-        ended = await accounts.revoke_all_sessions(user.user_id)
-        return f"Set the password of {user.email} and ended {ended} sessions."
+    async def work(database: Database) -> tuple[User, int]:
+        user = await user_of(AuthnClient(database, namespace), email)
+        query = "select authn.replace_password($1, $2, $3, $4)"
+        new_hash = await PASSWORDS.hash(password)
+        return user, await database.fetchval(query, UUID(user.user_id), new_hash, COMMAND_LINE, namespace)
 
-    _change(email, namespace, change, as_json=as_json)
+    user, ended = with_database(work)
+    sentence = f"Set the password of {user.email} and ended {ended} sessions."
+    answer({"user_id": user.user_id, "email": user.email}, sentence, as_json=as_json)
 
 
 @users.command()
@@ -135,11 +136,9 @@ def unlock(email: str, namespace: str, as_json: bool) -> None:
     """Forget the failed tries at an account of the last day, so that its owner can log in from anywhere again."""
 
     async def work(database: Database) -> int:
-        user = await AuthnClient(database, namespace).get_user_by_email(email)
-        if user is None:
-            raise Failure(f"There is no account with the address {email} in the namespace {namespace}.")
+        user = await user_of(AuthnClient(database, namespace), email)
         query = "select authn.unlock_login($1, $2, $3)"
-        return int(await database.fetchval(query, UUID(user.user_id), {"actor_id": ACTOR}, namespace))
+        return int(await database.fetchval(query, UUID(user.user_id), COMMAND_LINE, namespace))
 
     forgotten = with_database(work)
     answer({"forgotten": forgotten}, f"Forgot {forgotten} failed tries at {email}.", as_json=as_json)
@@ -165,21 +164,12 @@ def _change(
 ) -> None:
     async def work(database: Database) -> tuple[User, str]:
         accounts = AuthnClient(database, namespace)
-        await accounts.set_actor(ACTOR)
-        user = await accounts.get_user_by_email(email)
-        if user is None:
-            raise Failure(f"There is no account with the address {email} in the namespace {namespace}.")
+        await accounts.set_actor(**COMMAND_LINE)
+        user = await user_of(accounts, email)
         return user, await change(accounts, user)
 
     user, sentence = with_database(work)
     answer({"user_id": user.user_id, "email": user.email}, sentence, as_json=as_json)
-
-
-def _address(email: str) -> str:
-    address = email.strip().lower()
-    if address_problem(address):
-        raise Failure(f"{email} is no mail address.")
-    return address
 
 
 def _read_password(email: str, name: str | None) -> str:

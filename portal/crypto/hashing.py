@@ -16,17 +16,22 @@ from argon2 import extract_parameters
 from argon2.exceptions import InvalidHashError, VerificationError
 from argon2.low_level import ARGON2_VERSION
 
+from portal.errors import ServiceUnavailable
+
 MEMORY_KIB = 19 * 1024  # OWASP's floor for argon2id with two passes; set explicitly, never the library's default
 PASSES = 2
 LANES = 1
 QUEUE_LIMIT = 64  # hashes waiting; at about 55 a second a core, the last one waits little more than a second
-
+RETRY_AFTER = 2  # seconds; a full queue is worked off by then
 
 T = TypeVar("T")
 
 
-class HashQueueFull(Exception):
-    """Too many hashes wait; the answer is 503 with Retry-After."""
+class HashQueueFull(ServiceUnavailable):
+    """Too many hashes wait: the page that hears nothing of it answers 503 with Retry-After."""
+
+    def __init__(self) -> None:
+        super().__init__(retry_after=RETRY_AFTER)
 
 
 class PasswordHasher:

@@ -5,7 +5,6 @@ sealed it, so that a new key can be put in front while old values still open. Th
 sealed for one use does not open for another.
 """
 
-import base64
 import hashlib
 import hmac
 import os
@@ -14,6 +13,8 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+from portal.crypto.base64url import decode_base64url, encode_base64url
 
 NONCE_BYTES = 12  # NIST SP 800-38D 8.2.2: random 96-bit nonces, fine below 2^32 messages a key
 KEY_BYTES = 32
@@ -43,7 +44,7 @@ class Sealer:
         """Return the sealed form of `plaintext`, which opens for the same purpose only."""
         nonce = os.urandom(NONCE_BYTES)
         sealed = self._by_id[self._newest].encrypt(nonce, plaintext, purpose.encode())
-        return f"v1.{self._newest}.{_encode(nonce)}.{_encode(sealed)}"
+        return f"v1.{self._newest}.{encode_base64url(nonce)}.{encode_base64url(sealed)}"
 
     def open(self, sealed: str, purpose: str) -> bytes:
         """Return what was sealed.
@@ -55,7 +56,7 @@ class Sealer:
             version, key_id, nonce, ciphertext = sealed.split(".")
             if version != "v1":
                 raise CannotOpen
-            return self._by_id[key_id].decrypt(_decode(nonce), _decode(ciphertext), purpose.encode())
+            return self._by_id[key_id].decrypt(decode_base64url(nonce), decode_base64url(ciphertext), purpose.encode())
         except (ValueError, KeyError, InvalidTag) as error:
             raise CannotOpen from error
 
@@ -74,11 +75,3 @@ def _key_id(key: bytes) -> str:
 
 def _derive(key: bytes, info: bytes) -> bytes:
     return HKDF(SHA256(), KEY_BYTES, None, info).derive(key)
-
-
-def _encode(value: bytes) -> str:
-    return base64.urlsafe_b64encode(value).rstrip(b"=").decode()
-
-
-def _decode(value: str) -> bytes:
-    return base64.urlsafe_b64decode(value + "=" * (-len(value) % 4))

@@ -9,6 +9,7 @@ import secrets
 from dataclasses import dataclass
 
 TOKEN_BYTES = 32  # 256 bits: guessing is hopeless whatever the rate
+MAX_TOKEN_LENGTH = 100  # characters of an address looked at as a token; ours have 43
 SHORT_CODE_DIGITS = 6
 
 

@@ -18,6 +18,7 @@ import asyncpg
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncEngine
 
+OLDEST_POSTGRES = 15  # major version
 POOL_SIZE = 8  # connections per worker; more gave no more answers on the measured machines
 WAIT_FOR_CONNECTION = 5.0  # seconds; a caller is better served by 503 than by a longer wait
 CONNECT_TIMEOUT = 5.0  # seconds
@@ -171,6 +172,12 @@ class Database:
         return DatabaseUnavailable(type(error).__name__)
 
 
+def tls_of(url: str) -> bool | None:
+    """Return asyncpg's `ssl` for an address of the database: a unix socket has none, elsewhere the address decides."""
+    # Without this asyncpg looks for certificates in a home folder that may be unreadable.
+    return False if parse_qs(urlsplit(url).query).get("host", [""])[0].startswith("/") else None
+
+
 def _is_away(error: BaseException | None) -> bool:
     # SQLAlchemy wraps what asyncpg says, once or twice, and names it as the cause.
     while error is not None:
@@ -181,11 +188,6 @@ def _is_away(error: BaseException | None) -> bool:
 
 
 def _connector(url: str, statement_cache: int) -> Callable[..., Awaitable[Any]]:
-    query = parse_qs(urlsplit(url).query)
-    options: dict[str, Any] = {}
-    if query.get("host", [""])[0].startswith("/"):
-        options["ssl"] = False  # a unix socket
-
     async def connect(**_from_sqlalchemy: Any) -> Any:
         # asyncpg parses the URL itself (sockets, sslmode=verify-full), so that one form works everywhere.
         connection = await asyncpg.connect(
@@ -193,7 +195,7 @@ def _connector(url: str, statement_cache: int) -> Callable[..., Awaitable[Any]]:
             timeout=CONNECT_TIMEOUT,
             command_timeout=STATEMENT_TIMEOUT,
             statement_cache_size=statement_cache,
-            **options,
+            ssl=tls_of(url),
         )
         await _set_jsonb_codec(connection)
         return connection

@@ -9,10 +9,10 @@ import logging
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
 
 import asyncpg
 
+from portal.db.engine import OLDEST_POSTGRES, tls_of
 from portal.db.migration_files import (
     Journal,
     MigrationError,
@@ -26,7 +26,6 @@ from portal.resources import MIGRATIONS
 
 __all__ = ["MigrationError", "MigrationReport", "migrate", "pending_migrations"]
 
-OLDEST_POSTGRES = (15, 0)
 MIGRATION_LOCK = 0x706F7274616C  # "portal"; advisory locks are numbers that a database's users agree on
 WAIT_FOR_OTHERS = "10min"  # another machine's migration may take long
 WAIT_FOR_TABLE = "5s"  # a waiting ALTER TABLE makes every later query on the table wait behind it: give way instead
@@ -89,15 +88,13 @@ async def pending_migrations(querier: Any, folder: Path = MIGRATIONS) -> tuple[s
 
 
 async def _connect(url: str) -> Any:
-    local = parse_qs(urlsplit(url).query).get("host", [""])[0].startswith("/")
-    options: dict[str, Any] = {"ssl": False} if local else {}  # no search for certificates in an unreadable home folder
     try:
-        connection = await asyncpg.connect(url, timeout=CONNECT_TIMEOUT, **options)
+        connection = await asyncpg.connect(url, timeout=CONNECT_TIMEOUT, ssl=tls_of(url))
     except (OSError, asyncpg.PostgresError) as error:
         raise MigrationError(f"The database does not let the owner in: {error}") from error
-    if connection.get_server_version() < OLDEST_POSTGRES:
+    if connection.get_server_version().major < OLDEST_POSTGRES:
         await connection.close()
-        raise MigrationError(f"PostgreSQL {OLDEST_POSTGRES[0]} or newer is needed.")
+        raise MigrationError(f"PostgreSQL {OLDEST_POSTGRES} or newer is needed.")
     return connection
 
 

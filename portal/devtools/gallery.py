@@ -3,8 +3,8 @@
 from litestar import Response, Router, get
 
 from portal.devtools.sections import sections
+from portal.web.pages import page
 from portal.web.request import PortalRequest
-from portal.web.templates import page
 
 
 @get("/dev/components")

@@ -16,14 +16,14 @@ from portal.crypto.sealing import CannotOpen
 from portal.devtools.sections import sections
 from portal.errors import NotFound
 from portal.mail.message import Mail, open_mail
+from portal.web.pages import page
 from portal.web.request import PortalRequest
-from portal.web.templates import page
 
 SHOWN = 500  # newest mails that are looked through
 REMEMBERED = 2000  # opened mails kept by this process, so that a program that polls costs little
 
 _LINK = re.compile(r"https?://[^\s<>\"']+")
-_CODE = re.compile(r"(?<!\d)\d{6}(?!\d)")
+_CODE = re.compile(r"\b\d{6}\b")
 # The mail is a stranger's page: no script, no request, no form; a link leads out of the frame.
 _FRAME_CSP = (
     "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'self'; "
@@ -96,7 +96,7 @@ async def html_of_one_mail(request: PortalRequest, mail_id: FromPath[int]) -> Re
     item = await _find(request, mail_id)
     content = item.mail.html.replace("<head>", '<head><base target="_top">', 1)
     headers = {"content-security-policy": _FRAME_CSP, "x-frame-options": "SAMEORIGIN"}
-    return Response(content, media_type="text/html; charset=utf-8", headers=headers)
+    return Response(content, media_type="text/html", headers=headers)
 
 
 async def _find(request: PortalRequest, mail_id: int) -> InboxMail:

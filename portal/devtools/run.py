@@ -123,8 +123,13 @@ def _refuse_taken_port(program: Program) -> None:
 def _how_to_log_in(email: str) -> str:
     if email == BY_MAIL_ONLY:
         return "by mail, no password"
-    second = f", then the code of: portal users totp {email}" if email == WITH_AN_APP else ""
-    return f"password {PASSWORD}{second}"
+    return f"password {PASSWORD}" + (", then a code (below)" if email == WITH_AN_APP else "")
+
+
+def _command_for_a_code(settings: Settings) -> str:
+    """Return it so that any other terminal can run it: there `portal` alone means another data folder."""
+    data = "" if settings.database_url else f"PORTAL_DATA_DIR={settings.data_dir} "
+    return f"{data}{Path(sys.executable).with_name('portal')} users totp {WITH_AN_APP}"
 
 
 def _what_to_open(settings: Settings, demo_url: str) -> str:
@@ -139,6 +144,9 @@ def _what_to_open(settings: Settings, demo_url: str) -> str:
 
   Accounts
 {accounts}
+
+  A code for {WITH_AN_APP}, in another terminal:
+    {_command_for_a_code(settings)}
 
   Ctrl-C stops everything. The data stays in {settings.data_dir}
 """

@@ -13,12 +13,13 @@ from portal.login.method import methods_on
 from portal.login.notices import security_mail
 from portal.login.reauthentication import ask_to_log_in_again
 from portal.web.flash import flash
-from portal.web.forms import Form
+from portal.web.forms import Form, read_form
 from portal.web.locale import mark
 from portal.web.request import PortalRequest
 
 SECURITY_PAGE = "/account/security"
 NAME_MAX_LENGTH = 80  # characters
+LAST_WAY_IN_HEADING = mark("Your only way to log in")
 LAST_WAY_IN = mark("This is the only way to log in to your account. Add another one first, then remove this one.")
 
 
@@ -36,7 +37,7 @@ async def authenticators_of(request: PortalRequest, mfa_type: str) -> list[Authe
     """Return what the person has enrolled of a type, oldest first."""
     rows = await request.portal.database.fetch(
         "select id, name, created_at, last_used_at from authn.list_mfa($1, $2) where mfa_type = $3",
-        UUID(request.signed_in.user_id),
+        UUID(request.required_session.user_id),
         request.namespace.name,
         mfa_type,
     )
@@ -49,40 +50,53 @@ def read_name(form: Form) -> str | None:
     return name[:NAME_MAX_LENGTH].strip() or None
 
 
-async def enrol(request: PortalRequest, authenticator: dict[str, Any], what: str) -> str:
-    """Enrol it and tell the owner `what`; returns the outcome of authn.enrol_authenticator."""
-    person = request.signed_in
+async def enrol(request: PortalRequest, authenticator: dict[str, Any], what: str, *, ended: bool = False) -> str:
+    """Enrol it and tell the owner `what`, and whether every other session `ended` with it.
+
+    Returns the outcome of authn.enrol_authenticator.
+    """
+    person = request.required_session
     return str(
         await request.portal.database.fetchval(
             "select outcome from authn.enrol_authenticator($1, $2, $3, $4, $5)",
             UUID(person.user_id),
             UUID(person.session_id),
-            {**authenticator, "mail": security_mail(request, person.email, what)},
+            {**authenticator, "mail": security_mail(request, person.email, what, ended=ended)},
             request.context.as_actor(person.user_id),
             request.namespace.name,
         )
     )
 
 
-async def rename(request: PortalRequest, mfa_id: UUID, name: str | None) -> bool:
-    """Rename it; False for one that is not theirs."""
-    person = request.signed_in
-    return bool(
-        await request.portal.database.fetchval(
-            "select authn.rename_authenticator($1, $2, $3, $4, $5)",
-            UUID(person.user_id),
-            mfa_id,
-            name,
-            request.context.as_actor(person.user_id),
-            request.namespace.name,
-        )
+async def answer_renaming(request: PortalRequest) -> Redirect:
+    """Give the authenticator of the address (`mfa_id`) the name that its owner typed.
+
+    Raises:
+        NotFound: for one that is not theirs.
+    """
+    form, person = await read_form(request), request.required_session
+    renamed = await request.portal.database.fetchval(
+        "select authn.rename_authenticator($1, $2, $3, $4, $5)",
+        UUID(person.user_id),
+        request.path_params["mfa_id"],
+        read_name(form),
+        request.context.as_actor(person.user_id),
+        request.namespace.name,
     )
+    if not renamed:
+        raise NotFound
+    flash(request, "authenticator_renamed")
+    return Redirect(SECURITY_PAGE, status_code=303)
 
 
-async def remove(request: PortalRequest, mfa_id: UUID, what: str) -> str:
-    """Remove it, end every other session and tell the owner `what`; returns what authn.remove_authenticator did."""
-    person = request.signed_in
+async def remove(request: PortalRequest, mfa_id: UUID, mfa_type: str, what: str) -> str:
+    """Remove it, end every other session and tell the owner `what`; returns what authn.remove_authenticator did.
+
+    One of another `mfa_type` is unknown: the mail would say that something else was removed.
+    """
+    person = request.required_session
     removal = {
+        "mfa_type": mfa_type,
         "mail": security_mail(request, person.email, what, ended=True),
         "by_mail": any(method.identity == "email" for method in methods_on(request)),
     }
@@ -106,6 +120,6 @@ async def answer_removal(request: PortalRequest, outcome: str, *, flash_name: st
     if outcome == "unknown":
         raise NotFound
     if outcome == "last_way_in":
-        raise Conflict(LAST_WAY_IN)
+        raise Conflict(LAST_WAY_IN, heading=LAST_WAY_IN_HEADING, way_back=SECURITY_PAGE)
     flash(request, flash_name)
     return Redirect(SECURITY_PAGE, status_code=303)

@@ -9,8 +9,8 @@ from portal.clock import now
 from portal.login.flow import LoginFlow
 from portal.login.mailed_proof import Begun
 from portal.web.locale import mark
+from portal.web.pages import messages, page
 from portal.web.request import PortalRequest
-from portal.web.templates import page
 
 RESEND_AFTER = 30  # seconds; the database enforces it, the page counts it down
 CODE_WRONG = mark("That code does not match. Check the newest mail and try again.")
@@ -79,12 +79,3 @@ def answer_refused_mail(
     response = show_code_page(request, step, flow, form_error=text, status=429, **values)
     response.headers["retry-after"] = str(begun.retry_after)
     return response
-
-
-def messages(request: PortalRequest, errors: dict[str, str] | None, form_error: str | None) -> dict[str, Any]:
-    """Translate what a form says: `errors` by field, `form_error` above it."""
-    gettext = request.portal.templates.gettext(request.language)
-    return {
-        "errors": {name: gettext(text) for name, text in (errors or {}).items()},
-        "form_error": gettext(form_error) if form_error else None,
-    }

@@ -8,9 +8,7 @@ from portal.crypto.tokens import IssuedToken, new_token
 from portal.sessions.cookie import session_digest, set_session_cookie
 from portal.sessions.devices import describe_device
 from portal.web.request import PortalRequest
-from portal.web.return_to import own_path
-
-AFTER_LOGIN = "/account"  # where a login without an app leads
+from portal.web.return_to import own_path_or_account
 
 
 def draft_session(
@@ -43,4 +41,4 @@ def continue_logged_in(
 ) -> Redirect:
     """Hand the session to the browser and lead it on. 303: the browser must not post the password again."""
     set_session_cookie(request, token.raw, remembered=remembered)
-    return Redirect(own_path(return_to) or AFTER_LOGIN, status_code=303)
+    return Redirect(own_path_or_account(return_to), status_code=303)

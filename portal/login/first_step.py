@@ -6,11 +6,9 @@ from litestar import Response
 
 from portal.login.flow import LoginFlow
 from portal.login.routes import login_step
+from portal.login.throttled import too_many_tries
 from portal.login.unlock import answer_locked
-from portal.web.locale import mark
 from portal.web.request import PortalRequest
-
-THROTTLED = mark("Too many tries. Please wait {minutes} minutes, then try again.")
 
 
 class FirstStep(NamedTuple):
@@ -38,7 +36,6 @@ async def begin_first_step(request: PortalRequest, email: str, mfa_type: str) ->
         request.context.as_actor(),
         request.namespace.name,
     )
-    assert row is not None  # noqa: S101 - the function always returns one
     return FirstStep(
         row["attempt_id"],
         str(row["user_id"]) if row["user_id"] else None,
@@ -66,8 +63,7 @@ async def answer_refused(
     """Answer a try that the budget does not allow: at `field` of the method's form, or with the way to unlock."""
     if step.locked:
         return await answer_locked(request, flow, email, step.retry_after)
-    text = request.portal.templates.gettext(request.language)(THROTTLED)
-    text = text.format(minutes=max(1, round(step.retry_after / 60)))
-    response = await login_step(request, flow, email=email, errors={field: text}, status=429)
+    errors = {field: too_many_tries(request, step.retry_after)}
+    response = await login_step(request, flow, email=email, errors=errors, status=429)
     response.headers["retry-after"] = str(step.retry_after)
     return response

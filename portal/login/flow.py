@@ -52,7 +52,6 @@ class LoginFlow:
     created_at: datetime
     verification_id: str | None
     code_sent_at: datetime | None
-    code_attempts: int
     code_expired: bool
     code_used: bool
     proof_purpose: str | None  # what its newest mail was asked for: signup, login, recovery
@@ -63,6 +62,10 @@ class LoginFlow:
     def usable(self) -> bool:
         """Whether this browser can go on with it."""
         return self.own and not self.expired and not self.finished
+
+    def proves(self, amr: tuple[str, ...]) -> bool:
+        """Return whether a factor of the same kind was proven already: another one like it proves nothing new."""
+        return any(set(factor.amr) & set(amr) for factor in self.factors)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,5 +104,7 @@ def session_amr(factors: tuple[Factor, ...]) -> tuple[str, ...]:
 def _suffice(factors: tuple[Factor, ...]) -> bool:
     # As authn._factors_suffice, which has the last word.
     return any(factor.multi for factor in factors) or any(
-        second.second and second.method != first.method for first in factors for second in factors
+        second.second and second.method != first.method and not set(second.amr) & set(first.amr)
+        for first in factors
+        for second in factors
     )

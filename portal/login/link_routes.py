@@ -9,14 +9,13 @@ from typing import Any
 from litestar import Response, Router, get, post
 from litestar.params import FromPath
 
-from portal.crypto.tokens import token_digest
+from portal.crypto.tokens import MAX_TOKEN_LENGTH, token_digest
 from portal.login.links import Link, LinkKind
 from portal.login.method import Method
 from portal.login.queries import find_link
+from portal.web.pages import page
+from portal.web.refusals import mark_refusal
 from portal.web.request import PortalRequest
-from portal.web.templates import page
-
-MAX_TOKEN_LENGTH = 100  # characters; ours have 43
 
 
 @get("/link/{token:str}", opt={"session": "optional"})
@@ -54,6 +53,8 @@ def _kind_of(request: PortalRequest, link: Link | None) -> LinkKind | None:
 
 
 def _dead(request: PortalRequest, link: Link | None) -> Response[Any]:
+    if link is None or request.method == "POST":  # looking at a link of last week is nobody's attack
+        mark_refusal(request.facts, "dead_link")
     own, kind = link is not None and link.own_browser, _kind_of(request, link)
     return page(
         request,

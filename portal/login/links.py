@@ -8,6 +8,8 @@ from typing import Any, NamedTuple
 from litestar import Response
 
 from portal.login.flow import LOGIN_FLOW_VALID_FOR, app_start
+from portal.sessions.devices import describe_device
+from portal.web.pages import page
 from portal.web.request import PortalRequest
 
 
@@ -48,3 +50,26 @@ class LinkKind:
     waiting_page: str
     show: Callable[[PortalRequest, str, Link], Awaitable[Response[Any] | None]]
     use: Callable[[PortalRequest, str, Link], Awaitable[Response[Any] | None]]
+
+
+def show_link_page(
+    request: PortalRequest, template: str, token: str, link: Link, *, status: int = 200, **values: Any
+) -> Response[Any]:
+    """Render the page behind a mailed link with what it is for and who asked for the mail."""
+    device = describe_device(link.user_agent)
+    return page(
+        request,
+        template,
+        status=status,
+        form_may_leave=True,
+        token=token,
+        own_browser=link.own_browser,
+        email=link.email,
+        app_name=link.app_name,
+        requested_at=link.requested_at,
+        ip_address=link.ip_address,
+        browser=device.browser,
+        system=device.system,
+        icon=device.icon,
+        **values,
+    )

@@ -28,6 +28,11 @@ class Begun(NamedTuple):
     retry_after: int
 
 
+def begun(row: Any) -> Begun:
+    """Read what an SQL function that sends such a mail returned."""
+    return Begun(row["outcome"], str(row["flow_id"]) if row["flow_id"] else None, row["retry_after"])
+
+
 def draft_proof(
     request: PortalRequest,
     flow: LoginFlow | None,
@@ -84,6 +89,7 @@ def sealed_mail(request: PortalRequest, message: str, email: str, **values: obje
         request.language,
         display_name=namespace.display_name,
         sender_name=namespace.mail_sender_name,
+        support=namespace.support_email,
         **values,
     )
     return seal_mail(request.portal.sealer, mail)

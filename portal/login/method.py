@@ -4,7 +4,7 @@
 """
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from litestar import Router
@@ -54,6 +54,7 @@ class Method:
     own path to visit before the login leads back; that page then leads on to `return_to`. `sign_up_page` is the own
     path that makes its first authenticator, for people who choose it instead of a password in its `_sign_up.html`;
     `set_up_page` the one that makes it inside a login which asks for a second step and finds none (`_set_up.html`).
+    `_way.html` is its row among the other ways of the second step.
     """
 
     id: str
@@ -69,52 +70,20 @@ class Method:
     challenge: Callable[[PortalRequest, LoginFlow], Awaitable[dict[str, Any]]] | None = None
     sign_up_page: str | None = None
     set_up_page: str | None = None
-    after_login: Callable[[PortalRequest, "Finished"], Awaitable[str | None]] | None = None
+    after_login: Callable[[PortalRequest, Finished], Awaitable[str | None]] | None = None
     card: Callable[[PortalRequest], Awaitable[dict[str, Any]]] | None = None
     links: tuple[LinkKind, ...] = ()
     codes: CodeChannel | None = None
     available: Callable[[Settings], bool] | None = None
-    settings: tuple[str, ...] = field(default=())
 
     @property
     def way_in(self) -> str | None:
         """What of an account it needs, as authn.list_ways_in names it; None for a method that always works."""
         return "password" if self.needs_password else self.identity or self.authenticator
 
-    @property
-    def option_template(self) -> str:
-        """The template of its row or form on the login page."""
-        return f"methods/{self.id}/_option.html"
-
-    @property
-    def identifier_template(self) -> str:
-        """The template of its part of the first page."""
-        return f"methods/{self.id}/_identifier.html"
-
-    @property
-    def challenge_template(self) -> str:
-        """The template of its form as the second step."""
-        return f"methods/{self.id}/_challenge.html"
-
-    @property
-    def sign_up_template(self) -> str:
-        """The template of its row on the sign-up page."""
-        return f"methods/{self.id}/_sign_up.html"
-
-    @property
-    def set_up_template(self) -> str:
-        """The template of its row among what can be set up inside a login."""
-        return f"methods/{self.id}/_set_up.html"
-
-    @property
-    def way_template(self) -> str:
-        """The template of its row among the other ways of the second step."""
-        return f"methods/{self.id}/_way.html"
-
-    @property
-    def card_template(self) -> str:
-        """The template of its card on the security page."""
-        return f"methods/{self.id}/_card.html"
+    def template(self, part: str) -> str:
+        """Return the template of one of its parts: option, identifier, challenge, way, sign_up, set_up or card."""
+        return f"methods/{self.id}/_{part}.html"
 
 
 def methods_on(request: PortalRequest) -> tuple[Method, ...]:

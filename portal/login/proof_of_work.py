@@ -19,9 +19,9 @@ from portal.crypto.tokens import token_digest
 from portal.errors import TooLarge
 from portal.login.queries import spend_challenge
 from portal.web.forms import MAX_TEXT_LENGTH, Form
+from portal.web.pages import page
 from portal.web.refusals import mark_refusal
 from portal.web.request import PortalRequest
-from portal.web.templates import page
 
 BITS = 17  # zero bits: 130,000 hashes on average, well below a second at a desk and a few on an old phone
 VALID_FOR = timedelta(minutes=10)  # to look away from the page; work done ahead is worth little
@@ -35,20 +35,22 @@ async def after_work(request: PortalRequest, form: Form) -> Form | Response[Any]
 
     The form returned is the one that was first sent; its fields are what the person typed.
     """
-    kept = form.text("kept")
+    kept, flow_id = form.text("kept"), form.text("flow")
     if not kept:
-        return form if not request.namespace.policy.proof_of_work else _ask(request, _seal(request, form), WAIT_FOR)
+        if not request.namespace.policy.proof_of_work:
+            return form
+        return _ask(request, _seal(request, form), WAIT_FOR, flow_id)
     opened = _open(request, kept)
     if opened is None:
         # Expired, forged, or another browser's: what was typed is lost, and the person types it again.
         mark_refusal(request.facts, "proof_of_work")
-        return _ask(request, None, timedelta())
+        return _ask(request, None, timedelta(), flow_id)
     first, waited_for = opened
     answer = form.text("answer")
     works = ANSWER.fullmatch(answer) is not None and _zero_bits(f"{_seed(kept)}.{answer}") >= BITS
     if not works and (answer or waited_for < WAIT_FOR):
         mark_refusal(request.facts, "proof_of_work")
-        return _ask(request, kept, WAIT_FOR - waited_for)
+        return _ask(request, kept, WAIT_FOR - waited_for, flow_id)
     outcome = await spend_challenge(
         request.portal.database,
         token_digest(kept),
@@ -61,12 +63,12 @@ async def after_work(request: PortalRequest, form: Form) -> Form | Response[Any]
         return first
     mark_refusal(request.facts, "proof_of_work")
     # Used: the same form once more wants work of its own. In line: the same challenge, a little later.
-    return _ask(request, _seal(request, first) if outcome == "again" else kept, WAIT_FOR)
+    return _ask(request, _seal(request, first) if outcome == "again" else kept, WAIT_FOR, flow_id)
 
 
 def _seal(request: PortalRequest, form: Form) -> str:
     facts = {
-        "fields": form.first_values(),
+        "fields": form.values(),
         "path": request.scope["path"],
         "namespace": request.namespace.name,
         "browser": request.ensure_browser(),
@@ -88,16 +90,17 @@ def _open(request: PortalRequest, kept: str) -> tuple[Form, timedelta] | None:
     expected = (request.scope["path"], request.namespace.name, request.browser_digest)
     if (facts["path"], facts["namespace"], facts["browser"]) != expected or not timedelta() <= age <= VALID_FOR:
         return None
-    return Form({name: [value] for name, value in facts["fields"].items()}), age
+    return Form(facts["fields"]), age
 
 
-def _ask(request: PortalRequest, kept: str | None, wait: timedelta) -> Response[Any]:
+def _ask(request: PortalRequest, kept: str | None, wait: timedelta, flow_id: str) -> Response[Any]:
     return page(
         request,
         "login/proof_of_work.html",
         status=428,  # RFC 6585 section 3: something has to be done first
         form_may_leave=True,
         path=request.scope["path"],
+        flow_id=flow_id,  # beside what is sealed, so that the way to the app outlives it
         kept=kept,
         seed=_seed(kept) if kept else None,
         bits=BITS,

@@ -24,9 +24,10 @@ class Completed(NamedTuple):
     declined: tuple[str, ...] = ()
 
 
-async def start_login_flow(database: Querier, flow: dict[str, Any], namespace: str) -> str:
-    """Start a flow and return its id."""
-    return str(await database.fetchval("select authn.start_login_flow($1, $2)", flow, namespace))
+async def start_login_flow(database: Querier, flow: dict[str, Any], namespace: str) -> str | None:
+    """Start a flow and return its id; None where its network has begun too many."""
+    begun = await database.fetchval("select authn.start_login_flow($1, $2)", flow, namespace)
+    return str(begun) if begun else None
 
 
 async def get_login_flow(
@@ -65,18 +66,12 @@ def login_flow(row: Any) -> LoginFlow:
         created_at=_time(row["created_at"]),
         verification_id=str(row["verification_id"]) if row["verification_id"] else None,
         code_sent_at=_time(row["code_sent_at"]),
-        code_attempts=row["code_attempts"],
         code_expired=row["code_expired"],
         code_used=row["code_used"],
         proof_purpose=row["proof_purpose"],
         approved=row["approved"],
         recovered=row["recovered"],
     )
-
-
-def _time(value: Any) -> Any:
-    # jsonb knows no times: they are texts in it.
-    return datetime.fromisoformat(value) if isinstance(value, str) else value
 
 
 async def set_flow_identifier(
@@ -184,3 +179,8 @@ async def find_link(database: Querier, link_digest: str, browser_digest: str | N
         ip_address=str(row["ip_address"]) if row["ip_address"] else None,
         user_agent=row["user_agent"],
     )
+
+
+def _time(value: Any) -> Any:
+    # jsonb knows no times: they are texts in it.
+    return datetime.fromisoformat(value) if isinstance(value, str) else value

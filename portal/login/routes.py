@@ -5,7 +5,7 @@ from typing import Any
 from litestar import Response, Router, get, post
 from litestar.response import Redirect
 
-from portal.login.address import read_address
+from portal.login.address import read_typed_address
 from portal.login.flow import LoginFlow
 from portal.login.method import methods_on
 from portal.login.queries import list_ways_in, set_flow_identifier
@@ -15,12 +15,15 @@ from portal.sessions.cookie import clear_session_cookie
 from portal.sessions.queries import end_session
 from portal.web.forms import read_form
 from portal.web.locale import mark
+from portal.web.pages import messages, page
 from portal.web.prepared_pages import prepared_page
 from portal.web.request import PortalRequest
-from portal.web.return_to import own_path
-from portal.web.templates import page
+from portal.web.return_to import own_path, own_path_or_account
 
 ADDRESS_INVALID = mark("Enter an e-mail address, such as name@example.com.")
+# The browser drops what it kept of pages with a person on them (ASVS 14.3.1). Not "cookies": the browser cookie, by
+# which the account knows this browser, is no login and stays.
+CLEAR_SITE_DATA = {"clear-site-data": '"cache", "storage"'}
 
 
 @get("/", opt={"session": "optional"})
@@ -38,7 +41,7 @@ async def login_page(request: PortalRequest) -> Response[Any]:
         return await flow_page_gone(request, flow)
     if request.current_session and not (flow and flow.reauthenticate):
         asked = flow.return_to if flow else request.query_params.get("return_to")
-        return Redirect(own_path(asked) or "/account", status_code=303)
+        return Redirect(own_path_or_account(asked), status_code=303)
     if flow is None and own_path(request.query_params.get("return_to")):
         return await start_flow(request, return_to=request.query_params["return_to"])
     change = "change" in request.query_params
@@ -56,7 +59,7 @@ async def submit_identifier(request: PortalRequest) -> Response[Any]:
     if flow_id and (flow is None or not flow.usable):
         return await flow_page_gone(request, flow)
     typed = form.text("email")
-    email = read_address(typed)
+    email = read_typed_address(request, typed)
     if email is None:
         invalid = {"email": ADDRESS_INVALID}
         return await login_step(request, flow, email=typed, identify=True, errors=invalid, status=422)
@@ -82,11 +85,8 @@ async def logout_page(request: PortalRequest) -> Response[Any]:
 async def logout(request: PortalRequest) -> Response[Any]:
     """End this browser's session, in the database first."""
     await end_own_session(request)
-    # The browser drops what it kept of pages with a person on them (ASVS 14.3.1). Not "cookies": the browser cookie,
-    # by which the account knows this browser, is no login and stays.
-    headers = {"clear-site-data": '"cache", "storage"'}
     response = page(request, "login/logged_out.html")
-    response.headers.update(headers)
+    response.headers.update(CLEAR_SITE_DATA)
     return response
 
 
@@ -117,9 +117,8 @@ async def login_step(
     **more: Any,
 ) -> Response[Any]:
     """Render the login page at the step that `email` says: the identifier, or the methods. `more` is for options."""
-    gettext = request.portal.templates.gettext(request.language)
     methods = [method for method in methods_on(request) if method.may_be_first]
-    identifier_options = tuple(method.identifier_template for method in methods if method.identifier_option)
+    identifier_options = tuple(method.template("identifier") for method in methods if method.identifier_option)
     if not email and status == 200 and request.current_session is None:
         return prepared_page(
             request,
@@ -148,8 +147,7 @@ async def login_step(
         identifier_options=identifier_options,
         remembered=bool(flow and flow.remembered),
         reauthenticate=bool(flow and flow.reauthenticate),
-        errors={name: gettext(text) for name, text in (errors or {}).items()},
-        form_error=gettext(form_error) if form_error else None,
+        **messages(request, errors, form_error),
         **more,
     )
 

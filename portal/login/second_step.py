@@ -7,17 +7,16 @@ from uuid import UUID
 from litestar import Response
 from litestar.response import Redirect
 
-from portal.login.code_page import messages
 from portal.login.flow import LoginFlow
 from portal.login.method import Method, methods_on
 from portal.login.queries import list_authenticator_types
 from portal.login.service import find_flow, flow_page_gone
+from portal.login.throttled import too_many_tries
 from portal.web.locale import mark
+from portal.web.pages import messages, page
 from portal.web.request import PortalRequest
-from portal.web.templates import page
 
 WRONG = mark("That code does not match. Wait for the next one and try again.")
-THROTTLED = mark("Too many tries. Please wait {minutes} minutes, then try again.")
 
 
 class SecondStep(NamedTuple):
@@ -99,6 +98,14 @@ async def show_second_step(
     )
 
 
+async def show_throttled(request: PortalRequest, flow: LoginFlow, way: str, retry_after: int) -> Response[Any]:
+    """Say that there were too many tries, and when the next one is possible."""
+    text = too_many_tries(request, retry_after)
+    response = await show_second_step(request, flow, way=way, form_error=text, status=429)
+    response.headers["retry-after"] = str(retry_after)
+    return response
+
+
 async def may_set_up(request: PortalRequest, flow: LoginFlow) -> str:
     """Return whether a second step may be set up in this login: yes, mailbox_first or no."""
     return str(
@@ -113,7 +120,7 @@ async def may_set_up(request: PortalRequest, flow: LoginFlow) -> str:
 
 async def _show_none(request: PortalRequest, flow: LoginFlow) -> Response[Any]:
     """Offer to set up what the namespace asks for and the account has not, or say whom to ask."""
-    offers = [method for method in methods_on(request) if method.set_up_page]
+    offers = [method for method in methods_on(request) if method.set_up_page and not flow.proves(method.amr)]
     answer = await may_set_up(request, flow) if offers else "no"
     if answer == "no":  # the method of the account was switched off, or there is none that could be set up here
         return page(request, "login/no_second_step.html", status=403, flow_id=flow.id, email=flow.email)
@@ -129,22 +136,12 @@ async def _show_none(request: PortalRequest, flow: LoginFlow) -> Response[Any]:
     )
 
 
-async def show_throttled(request: PortalRequest, flow: LoginFlow, way: str, retry_after: int) -> Response[Any]:
-    """Say that there were too many tries, and when the next one is possible."""
-    text = request.portal.templates.gettext(request.language)(THROTTLED)
-    text = text.format(minutes=max(1, round(retry_after / 60)))
-    response = await show_second_step(request, flow, way=way, form_error=text, status=429)
-    response.headers["retry-after"] = str(retry_after)
-    return response
-
-
 async def _methods_of(request: PortalRequest, flow: LoginFlow) -> list[Method]:
     if flow.user_id is None:
         return []
     types = await list_authenticator_types(request.portal.database, flow.user_id, request.namespace.name)
-    used = {factor.method for factor in flow.factors}
     return [
         method
         for method in methods_on(request)
-        if method.may_be_second and method.authenticator in types and method.id not in used
+        if method.may_be_second and method.authenticator in types and not flow.proves(method.amr)
     ]

@@ -8,6 +8,7 @@ from litestar import Response
 from litestar.response import Redirect
 
 from portal.db.engine import Querier
+from portal.errors import TooManyRequests
 from portal.login.address import read_address
 from portal.login.finish import continue_logged_in, draft_session
 from portal.login.flow import (
@@ -22,9 +23,19 @@ from portal.login.flow import (
 )
 from portal.login.method import Finished, Method
 from portal.login.queries import Completed, complete_login, get_login_flow, start_login_flow
+from portal.web.pages import page
+from portal.web.refusals import mark_refusal
 from portal.web.request import PortalRequest
-from portal.web.return_to import own_path
-from portal.web.templates import page
+from portal.web.return_to import own_path, own_path_or_account
+
+RETRY_AFTER = 60  # seconds; a network that began too many may go on as soon as an older one is an hour old
+# Why a flow cannot go on: the status of the answer, and the refusal in the audit log.
+GONE = {
+    "unknown": (404, "unknown_flow"),
+    "elsewhere": (403, "foreign_flow"),
+    "finished": (410, "dead_flow"),
+    "expired": (410, "dead_flow"),
+}
 
 
 async def start_flow(
@@ -58,22 +69,23 @@ async def start_flow(
     return Redirect(f"{page_path}?flow={flow_id}", status_code=303)
 
 
-def _first_address(request: PortalRequest, hint: str | None, *, reauthenticate: bool) -> str | None:
-    session = request.current_session
-    if reauthenticate and session:
-        return session.email
-    return read_address(hint or "")
-
-
 async def new_flow(request: PortalRequest, **facts: Any) -> str:
-    """Insert a flow for this browser and return its id."""
+    """Insert a flow for this browser and return its id.
+
+    Raises:
+        TooManyRequests: where its network has begun too many within the hour.
+    """
     facts["return_to"] = own_path(facts.get("return_to"))
     flow = {
         **facts,
         "browser_digest": request.ensure_browser(),
+        "begun_from": request.context.ip_address,
         "expires_in": int(LOGIN_FLOW_VALID_FOR.total_seconds()),
     }
-    return await start_login_flow(request.portal.database, flow, request.namespace.name)
+    begun = await start_login_flow(request.portal.database, flow, request.namespace.name)
+    if begun is None:
+        raise TooManyRequests(retry_after=RETRY_AFTER)
+    return begun
 
 
 async def begin_anew(request: PortalRequest, flow: LoginFlow, email: str | None) -> str:
@@ -208,23 +220,35 @@ async def flow_page_gone(request: PortalRequest, flow: LoginFlow | None) -> Resp
     Never a dead end: what is known leads on with one button, and nothing of another browser's state is shown.
     """
     if flow and flow.own and flow.finished and request.current_session:
-        return Redirect(own_path(flow.return_to) or "/account", status_code=303)
-    own = flow is not None and flow.own
+        return Redirect(own_path_or_account(flow.return_to), status_code=303)
+    reason = _why_gone(flow)
+    status, refusal = GONE[reason]
+    if request.method != "GET":
+        mark_refusal(request.facts, refusal)
     return page(
         request,
         "login/gone.html",
-        status=410 if own else 404 if flow is None else 403,
+        status=status,
         form_may_leave=True,
-        reason="finished"
-        if own and flow and flow.finished
-        else "expired"
-        if own
-        else "elsewhere"
-        if flow
-        else "unknown",
+        reason=reason,
         app_name=flow.app_name if flow else None,
         return_to=own_path(flow.return_to) if flow and flow.own else None,
         app_url=app_start(flow.client_id) if flow and not flow.own else None,
         has_cookie=request.browser_digest is not None,
         purpose=flow.purpose if flow else "login",
     )
+
+
+def _first_address(request: PortalRequest, hint: str | None, *, reauthenticate: bool) -> str | None:
+    session = request.current_session
+    if reauthenticate and session:
+        return session.email
+    return read_address(hint or "")
+
+
+def _why_gone(flow: LoginFlow | None) -> str:
+    if flow is None:
+        return "unknown"
+    if not flow.own:
+        return "elsewhere"
+    return "finished" if flow.finished else "expired"

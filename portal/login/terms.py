@@ -12,8 +12,8 @@ from portal.login.flow import LoginFlow
 from portal.login.service import complete_step, find_flow, flow_page_gone
 from portal.web.forms import read_form
 from portal.web.locale import mark
+from portal.web.pages import page
 from portal.web.request import PortalRequest
-from portal.web.templates import page
 
 TERMS_MISSING = mark("Read the terms and tick the box to go on.")
 

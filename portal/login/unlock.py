@@ -15,12 +15,12 @@ from litestar.response import Redirect
 from portal.crypto.tokens import new_token, token_digest
 from portal.login import queries
 from portal.login.flow import LOGIN_FLOW_VALID_FOR, LoginFlow
-from portal.login.links import Link, LinkKind
+from portal.login.links import Link, LinkKind, show_link_page
 from portal.login.mailed_proof import sealed_mail
 from portal.login.service import flow_page_gone
 from portal.sessions.devices import describe_device
+from portal.web.pages import page
 from portal.web.request import PortalRequest
-from portal.web.templates import page
 
 LINK_VALID_FOR = timedelta(hours=1)  # three mails an hour: whoever asked for them, the owner has one that works
 
@@ -47,21 +47,7 @@ async def answer_locked(request: PortalRequest, flow: LoginFlow | None, email: s
 
 async def show_unlock(request: PortalRequest, token: str, link: Link) -> Response[Any]:
     """Say what the button will do, and who asked."""
-    device = describe_device(link.user_agent)
-    return page(
-        request,
-        "login/unlock.html",
-        form_may_leave=True,
-        token=token,
-        own_browser=link.own_browser,
-        email=link.email,
-        app_name=link.app_name,
-        requested_at=link.requested_at,
-        ip_address=link.ip_address,
-        browser=device.browser,
-        system=device.system,
-        icon=f"device-{device.type}",
-    )
+    return show_link_page(request, "login/unlock.html", token, link)
 
 
 async def use_unlock(request: PortalRequest, token: str, link: Link) -> Response[Any] | None:

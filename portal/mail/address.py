@@ -34,7 +34,7 @@ def address_problem(address: str) -> AddressProblem | None:
     if len(address) > ADDRESS_MAX_LENGTH or len(address.encode("utf-8", "surrogatepass")) > ADDRESS_MAX_LENGTH:
         return "too_long"
     local_part, at, domain = address.partition("@")
-    if not at or "@" in domain or _has_invisible_characters(address):
+    if not at or "@" in domain or has_invisible_characters(address):
         return "not_one_address"
     if len(local_part.encode("utf-8", "surrogatepass")) > LOCAL_PART_MAX_LENGTH or not _DOT_ATOM.fullmatch(local_part):
         return "not_one_address"
@@ -53,8 +53,9 @@ def ascii_address(address: str) -> str:
     return f"{local_part}@{_ascii_domain(domain)}"
 
 
-def _has_invisible_characters(text: str) -> bool:
-    # Control, format (bidirectional overrides), surrogate, private, unassigned, and every kind of space and separator.
+def has_invisible_characters(text: str) -> bool:
+    """Return whether a text has a character that nobody sees: a line break, a direction override, any space."""
+    # Control, format, surrogate, private, unassigned, and every kind of space and separator.
     return any(unicodedata.category(character)[0] in "CZ" for character in text)
 
 

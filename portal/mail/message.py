@@ -4,7 +4,9 @@ Headers are described in RFC 5322, Auto-Submitted in RFC 3834. https://www.rfc-e
 """
 
 import json
+import re
 import secrets
+import textwrap
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -21,6 +23,13 @@ from portal.mail.address import ascii_address
 SEALED_FOR = "outbox"  # a sealed mail opens for no other use
 SUBJECT_MAX_LENGTH = 150  # characters; a mailbox shows about 70 of them
 NAME_MAX_LENGTH = 80  # characters of an app's or a namespace's name
+SIGNATURE_FOLLOWS = "-- "
+LINE_LENGTH = 72  # characters; what a program that knows no more than text shows without scrolling
+OTHERS_NAMES = ("app_name", "passkey")  # values of mails that somebody else than the recipient may have chosen
+OTHERS_ADDRESSES = ("account",)
+# What mail programs make a link of, in a name and in an address; the latter has dots by itself.
+_LINK_IN_A_NAME = re.compile(r"://|\w\.\w")
+_LINK_IN_AN_ADDRESS = re.compile(r"/|\bwww\.", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,17 +72,19 @@ def compose(
         language: BCP 47 tag of the texts.
         display_name: the namespace's name, as the texts show it.
         sender_name: the name in front of the sender's address, where it is another one.
-        values: what the message's templates name.
+        values: what the message's templates name. `support` is the address that answers questions, where there is one.
 
     Raises:
         ValueError: when the recipient is not exactly one address. Forms check that before they come here.
     """
     ascii_address(recipient)
     shown_name = one_line(display_name, NAME_MAX_LENGTH)
-    if "app_name" in values and values["app_name"] is not None:
-        values["app_name"] = one_line(str(values["app_name"]), NAME_MAX_LENGTH)
-    shown = {**values, "display_name": shown_name, "recipient": recipient}
-    subject = one_line(templates.render(f"email/{name}/subject.txt", language, shown), SUBJECT_MAX_LENGTH)
+    for key in OTHERS_NAMES:
+        if values.get(key) is not None:
+            values[key] = one_line(str(values[key]), NAME_MAX_LENGTH)
+    named = {"support": None, **values, "display_name": shown_name, "recipient": recipient}
+    subject = one_line(templates.render(f"email/{name}/subject.txt", language, named), SUBJECT_MAX_LENGTH)
+    shown = _without_links(named)
     return Mail(
         to=recipient,
         subject=subject,
@@ -94,6 +105,40 @@ def one_line(text: str, limit: int) -> str:
     visible = ("".join(" " if unicodedata.category(c)[0] in "CZ" else c for c in text)).split()
     line = " ".join(visible)
     return line if len(line) <= limit else line[: limit - 1].rstrip() + "…"
+
+
+def _without_links(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the values of a mail's texts, with names and addresses that no mail program makes a link of.
+
+    Whoever registers an app called `https://evil.example`, or types `you+www.evil.example/win@…` as an address, would
+    otherwise send a link under our name. A zero-width space after each dot, colon and slash is not seen.
+    """
+    broken = dict(values)
+    for keys, link in (
+        ((*OTHERS_NAMES, "display_name"), _LINK_IN_A_NAME),
+        ((*OTHERS_ADDRESSES, "recipient"), _LINK_IN_AN_ADDRESS),
+    ):
+        for key in keys:
+            if isinstance(text := broken.get(key), str) and link.search(text):
+                broken[key] = re.sub(r"([.:/])", "\\1\u200b", text)
+    return broken
+
+
+def flowed(text: str) -> str:
+    """Return the text in short lines, of which those that go on end in a space, for programs to join (RFC 3676 4.2).
+
+    A link is one word, so it stays whole. "-- " keeps its meaning: the signature follows (4.3).
+    """
+    lines: list[str] = []
+    for paragraph in text.splitlines():
+        if paragraph == SIGNATURE_FOLLOWS:
+            lines.append(paragraph)
+            continue
+        wrapped = textwrap.wrap(paragraph, LINE_LENGTH, break_long_words=False, break_on_hyphens=False) or [""]
+        # Stuffed with a space: quotes and what a mail server takes for the beginning of another mail (4.4).
+        stuffed = [f" {line}" if line.startswith((" ", ">", "From ")) else line for line in wrapped]
+        lines += [f"{line} " for line in stuffed[:-1]] + stuffed[-1:]
+    return "\n".join(lines) + "\n"
 
 
 def seal_mail(sealer: Sealer, mail: Mail) -> str:
@@ -130,7 +175,7 @@ def as_mime(mail: Mail, mail_from: str) -> EmailMessage:
     # RFC 3834 5: holiday replies and the like must not answer a machine. The second one is the same for Exchange.
     message["Auto-Submitted"] = "auto-generated"
     message["X-Auto-Response-Suppress"] = "All"
-    message.set_content(mail.text, cte="quoted-printable")
+    message.set_content(flowed(mail.text), cte="quoted-printable", params={"format": "flowed"})
     message.add_alternative(mail.html, subtype="html", cte="quoted-printable")
     message["Content-Language"] = mail.language  # last: what is set before moves into the first part
     return message

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from authlib.oauth2.rfc6749 import ClientMixin
 
+from portal.authn.audit import COMMAND_LINE
 from portal.crypto.tokens import new_token, token_digest
 from portal.db.engine import Querier
 from portal.oidc import queries
@@ -37,8 +38,6 @@ DEFAULT_GRANT_TYPES = ("authorization_code",)
 CLIENT_NAME_MAX_LENGTH = 80  # characters; longer names break the consent page on a phone
 REDIRECT_URIS_MAX_COUNT = 50
 OWN_SECRET_MIN_LENGTH = 32  # characters; stored as plain SHA-256, a secret must be beyond guessing
-
-COMMAND_LINE: Mapping[str, str] = {"actor_id": "command line"}
 
 
 @dataclass(frozen=True, slots=True)

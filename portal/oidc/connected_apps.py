@@ -18,8 +18,8 @@ from portal.errors import NotFound
 from portal.web.account_sections import sections
 from portal.web.flash import SENTENCES, flash
 from portal.web.forms import read_form
+from portal.web.pages import page
 from portal.web.request import PortalRequest
-from portal.web.templates import page
 
 PAGE = "/account/apps"
 ASK = "/account/apps/disconnect"
@@ -74,7 +74,7 @@ async def ask_page(request: PortalRequest) -> Response[Any]:
 async def disconnect(request: PortalRequest) -> Response[Any]:
     """Take back what an app was allowed. Form: app, the client_id; an unknown one is as if it had gone already."""
     form = await read_form(request)
-    person = request.signed_in
+    person = request.required_session
     done = await disconnect_app(
         request.portal.database,
         request.namespace.name,
@@ -95,7 +95,7 @@ async def _list(request: PortalRequest, template: str, **values: Any) -> Respons
 
 
 async def _apps(request: PortalRequest) -> list[ConnectedApp]:
-    return await list_connected_apps(request.portal.database, request.namespace.name, request.signed_in.user_id)
+    return await list_connected_apps(request.portal.database, request.namespace.name, request.required_session.user_id)
 
 
 ROUTES = (apps_page, ask_page, disconnect)

@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 
 from litestar import Response, get, post
 
+from portal.login.routes import CLEAR_SITE_DATA, end_own_session
 from portal.oidc.authorize.checks import check_client_id
 from portal.oidc.authorize.response import see_other
 from portal.oidc.clients import Client
@@ -17,15 +18,13 @@ from portal.oidc.errors import PageError, error_page
 from portal.oidc.id_token import Hint, read_hint
 from portal.oidc.parameters import PARAMETERS_MAX_BYTES, Malformed, Parameters, is_form, read_parameters
 from portal.oidc.provider import provider_of
-from portal.sessions.cookie import clear_session_cookie
-from portal.sessions.queries import end_session
 from portal.web.forms import read_form
+from portal.web.pages import page
+from portal.web.refusals import mark_refusal
 from portal.web.request import CurrentSession, PortalRequest
-from portal.web.templates import page
 
 PATH = "/oauth2/logout"
-# The browser drops what it kept of pages with a person on them (ASVS 14.3.1); the browser cookie is no login and stays.
-CLEAR_SITE_DATA = {"clear-site-data": '"cache", "storage"'}
+LOCATION_MAX_LENGTH = 6144  # characters; browsers and proxies take 8 kB, with all other headers (ASVS 5.0 4.2.5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +52,10 @@ async def begin_logout(request: PortalRequest) -> Response[Any]:
     if isinstance(parameters, Malformed):
         return error_page(request, PageError("malformed", parameters.reason))
     asked = await _read(request, parameters)
-    session = request.current_session
-    if _is_proven(asked, session):
-        return await _log_out(request, session, asked)
+    if _is_proven(asked, request.current_session):
+        return await _log_out(request, asked)
+    if "id_token_hint" in parameters or asked.redirect_uri != parameters.get("post_logout_redirect_uri"):
+        mark_refusal(request.facts, "logout_request")  # the person is asked; the app's word alone ends nothing
     return page(
         request,
         "oidc/logout.html",
@@ -72,7 +72,10 @@ async def begin_logout_by_post(request: PortalRequest) -> Response[Any]:
     parameters = read_parameters(request.scope["query_string"], body)
     if isinstance(parameters, Malformed):
         return error_page(request, PageError("malformed", parameters.reason))
-    return see_other(f"{PATH}?{urlencode(parameters)}" if parameters else PATH)
+    location = f"{PATH}?{urlencode(parameters)}" if parameters else PATH
+    if len(location) > LOCATION_MAX_LENGTH:
+        return error_page(request, PageError("malformed", "The request is too long."))
+    return see_other(location)
 
 
 @post(f"{PATH}/confirm", opt={"session": "optional"}, status_code=303)
@@ -81,7 +84,7 @@ async def confirm_logout(request: PortalRequest) -> Response[Any]:
     form = await read_form(request)
     names = ("client_id", "post_logout_redirect_uri", "state")
     asked = await _read(request, Parameters({name: form.secret(name) for name in names if form.secret(name)}))
-    return await _log_out(request, request.current_session, asked)
+    return await _log_out(request, asked)
 
 
 async def _read(request: PortalRequest, parameters: Parameters) -> LogoutRequest:
@@ -121,17 +124,8 @@ def _is_proven(asked: LogoutRequest, session: CurrentSession | None) -> bool:
     return session is None or asked.hint.session_id == session.session_id
 
 
-async def _log_out(request: PortalRequest, session: CurrentSession | None, asked: LogoutRequest) -> Response[Any]:
-    if session is not None:
-        await end_session(
-            request.portal.database,
-            session.session_id,
-            session.user_id,
-            request.context.as_actor(session.user_id),
-            request.namespace.name,
-        )
-    clear_session_cookie(request)
-    request.facts["session"] = None
+async def _log_out(request: PortalRequest, asked: LogoutRequest) -> Response[Any]:
+    await end_own_session(request)
     response = see_other(asked.way_back) if asked.way_back is not None else page(request, "login/logged_out.html")
     response.headers.update(CLEAR_SITE_DATA)
     return response

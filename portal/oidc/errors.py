@@ -6,14 +6,14 @@ sent anywhere; once both are known, the app is told, so that it can act.
 
 from dataclasses import dataclass
 from typing import Any, Literal
-from urllib.parse import quote
 
 from litestar import Response
 
+from portal.login.flow import app_start
 from portal.oidc.clients import Client
 from portal.web.logging import get_logger
+from portal.web.pages import page
 from portal.web.request import PortalRequest
-from portal.web.templates import page
 
 Mistake = Literal[
     "malformed",
@@ -57,14 +57,15 @@ def error_page(request: PortalRequest, problem: PageError) -> Response[Any]:
         detail=problem.detail,
         client_id=problem.client.client_id if problem.client else None,
     )
+    client = problem.client
     return page(
         request,
         "oidc/error.html",
         status=400,
         mistake=problem.mistake,
         detail=problem.detail,
-        app_name=problem.client.name if problem.client else None,
-        app_home=_start_at_app(problem.client),
+        app_name=client.name if client else None,
+        app_home=app_start(client.client_id) if client and client.home else None,
         request_id=request.context.request_id,
     )
 
@@ -77,9 +78,3 @@ def json_error(status: int, error: str, description: str, headers: dict[str, str
         media_type="application/json",
         headers={**NO_STORE, **(headers or {})},
     )
-
-
-def _start_at_app(client: Client | None) -> str | None:
-    if client is None or client.home is None:
-        return None
-    return f"/apps/{quote(client.client_id, safe='')}"

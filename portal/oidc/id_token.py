@@ -1,6 +1,5 @@
 """ID tokens: OpenID Connect Core 1.0 section 2, https://openid.net/specs/openid-connect-core-1_0.html#IDToken."""
 
-import base64
 import hashlib
 import time
 from collections.abc import Iterable, Mapping
@@ -12,6 +11,7 @@ from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jws import JWSRegistry
 
+from portal.crypto.base64url import encode_base64url
 from portal.oidc.scopes import claims_of
 from portal.oidc.signing_keys import ALGORITHM, ALGORITHMS, PublishedKeys, SigningKey, public_key
 
@@ -122,4 +122,4 @@ def _half_hash(value: str, algorithm: str) -> str:
     # OpenID Connect Core section 3.1.3.6: the left half of the hash of the ASCII octets, with the ID token's hash; that
     # of Ed25519 is SHA-512 (RFC 8032 section 5.1).
     digest = (hashlib.sha512 if algorithm == "EdDSA" else hashlib.sha256)(value.encode("ascii")).digest()
-    return base64.urlsafe_b64encode(digest[: len(digest) // 2]).rstrip(b"=").decode()
+    return encode_base64url(digest[: len(digest) // 2])

@@ -4,12 +4,14 @@ Kept apart from the portal's own forms: here a mistake is answered to an app in 
 for a person who typed something.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from urllib.parse import unquote_to_bytes
+from urllib.parse import quote, unquote_to_bytes
 
 PARAMETERS_MAX_BYTES = 32 * 1024  # a signed request object fits; what is longer is refused before it is parsed
 PARAMETERS_MAX_COUNT = 64
+# Bytes of a state as an address carries it back: proxies drop an answer whose head is beyond 8 kB, and whoever sends
+# such links would keep people from logging in (ASVS 5.0 4.2.5).
+STATE_MAX_LENGTH = 4096
 # RFC 8707 section 2 lets an app name several resources; everything else appears once or not at all.
 REPEATABLE = frozenset({"resource"})
 
@@ -52,12 +54,9 @@ def read_parameters(*encoded: bytes) -> Parameters | Malformed:
         seen.add(name)
         if value:
             found[name] = value
+    if len(quote(found.get("state", ""), safe="")) > STATE_MAX_LENGTH:
+        return Malformed("The state is too long.")
     return found
-
-
-def stored_parameters(parameters: Mapping[str, str]) -> Parameters:
-    """Return parameters that were read, checked and stored earlier."""
-    return Parameters(parameters)
 
 
 def is_form(content_type: str | None) -> bool:

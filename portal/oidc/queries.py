@@ -139,17 +139,22 @@ async def store_authorization_request(
     browser_digest: str | None,
     parameters: Mapping[str, str],
     valid_for: timedelta,
-) -> str:
-    """Keep a request for a browser, or without one for the first that opens it; returns its id."""
+    ip_address: str,
+) -> str | None:
+    """Keep a request for a browser, or without one for the first that opens it.
+
+    Returns its id; None where too many of its network wait.
+    """
     stored = await querier.fetchval(
-        "select authn.store_authorization_request($1, $2, $3, $4, $5)",
+        "select authn.store_authorization_request($1, $2, $3, $4, $5, $6)",
         client_id,
         browser_digest,
         dict(parameters),
         valid_for,
+        ip_address,
         namespace,
     )
-    return str(stored)
+    return str(stored) if stored else None
 
 
 async def issue_authorization_code(

@@ -8,6 +8,8 @@ from collections.abc import Iterable
 from typing import Literal
 from urllib.parse import urlsplit
 
+from portal.settings import LOOPBACK_NAMES
+
 ApplicationType = Literal["web", "native"]
 
 URI_MAX_LENGTH = 2000  # characters; longer ones do not survive every browser and proxy
@@ -15,7 +17,6 @@ URI_MAX_LENGTH = 2000  # characters; longer ones do not survive every browser an
 # which browsers and servers read differently ("\@", full-width slashes, line breaks).
 URI_CHARACTERS = re.compile(r"[A-Za-z0-9\-._~:/?\[\]@!$&'()+,;=%]+")
 HOST_NAME = re.compile(r"(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)(?:\.[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)*")
-LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 # RFC 8252 section 7.3: the literal addresses only; "localhost" may resolve to something else (section 8.3).
 LOOPBACK_URI = re.compile(r"http://(?P<host>127\.0\.0\.1|\[::1\])(?::(?P<port>[1-9][0-9]{0,4}))?(?P<rest>/[^#]*)?")
 PORT_MAX = 65535

@@ -7,6 +7,7 @@ an ID token is signed.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any
 
 from authlib.oauth2 import AuthorizationServer, OAuth2Error, OAuth2Request
@@ -26,6 +27,9 @@ from portal.oidc.token.introspection import Introspection
 from portal.oidc.token.reuse_notice import Reuse
 from portal.oidc.token.revocation import Revocation
 from portal.web.request import CurrentSession
+
+# RFC 7617 section 2: "the authentication parameter 'realm' is REQUIRED"; Authlib's own challenge has none.
+CHALLENGE = {"WWW-Authenticate": 'Basic realm="apps"'}
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,8 +152,8 @@ class ProviderServer(AuthorizationServer):
         if error.redirect_uri:
             answer = answer_to_app(self.issuer, request.payload.state, **described)
             return Answer(303, answer, {"Location": error.redirect_uri})
-        status, _, headers = error()
-        return Answer(status, described, {name: value for name, value in headers if name == "WWW-Authenticate"})
+        status, _, _ = error()
+        return Answer(status, described, CHALLENGE if status == HTTPStatus.UNAUTHORIZED else {})
 
 
 def _describe(error: OAuth2Error) -> str:

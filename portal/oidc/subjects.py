@@ -4,12 +4,13 @@ Public: the user id, the same for every app. Pairwise: another one for the apps 
 cannot put together what each knows of a person.
 """
 
-import base64
 import hashlib
 import hmac
 from collections.abc import Iterable
 from typing import Literal, get_args
 from urllib.parse import urlsplit
+
+from portal.crypto.base64url import encode_base64url
 
 SubjectType = Literal["public", "pairwise"]
 SUBJECT_TYPES: tuple[str, ...] = get_args(SubjectType)
@@ -38,4 +39,4 @@ def pairwise_subject(key: str, user_id: str) -> str:
 
 def _hmac(key: str, text: str) -> str:
     digest = hmac.new(key.encode(), text.encode(), hashlib.sha256).digest()
-    return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
+    return encode_base64url(digest)

@@ -16,6 +16,7 @@ from portal.oidc.id_token import person_claims
 from portal.oidc.parameters import PARAMETERS_MAX_BYTES, Malformed, is_form, read_parameters
 from portal.oidc.provider import provider_of
 from portal.oidc.queries import find_access_token
+from portal.web.refusals import mark_refusal
 from portal.web.request import PortalRequest
 
 CHALLENGE = 'Bearer realm="userinfo"'
@@ -51,6 +52,7 @@ async def _answer(request: PortalRequest, body: bytes) -> Response[Any]:
         return _refuse(token)
     live = await find_access_token(request.portal.database, request.namespace.name, token_digest(token))
     if live is None:
+        mark_refusal(request.facts, "access_token")
         return _refuse(BearerProblem(401, "invalid_token", "The access token is unknown, expired or revoked."))
     if "openid" not in live.scopes:
         return _refuse(BearerProblem(403, "insufficient_scope", "The access token lacks the scope openid."))

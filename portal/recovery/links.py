@@ -6,30 +6,14 @@ from litestar import Response
 from litestar.response import Redirect
 
 from portal.crypto.tokens import token_digest
-from portal.login.links import Link, LinkKind
+from portal.login.links import Link, LinkKind, show_link_page
 from portal.recovery import queries
-from portal.sessions.devices import describe_device
 from portal.web.request import PortalRequest
-from portal.web.templates import page
 
 
 async def show_link(request: PortalRequest, token: str, link: Link) -> Response[Any] | None:
     """Say what the button will do, and where the recovery began."""
-    device = describe_device(link.user_agent)
-    return page(
-        request,
-        "recovery/link.html",
-        form_may_leave=True,
-        token=token,
-        own_browser=link.own_browser,
-        email=link.email,
-        app_name=link.app_name,
-        requested_at=link.requested_at,
-        ip_address=link.ip_address,
-        browser=device.browser,
-        system=device.system,
-        icon=f"device-{device.type}",
-    )
+    return show_link_page(request, "recovery/link.html", token, link)
 
 
 async def use_link(request: PortalRequest, token: str, link: Link) -> Response[Any] | None:

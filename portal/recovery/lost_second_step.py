@@ -11,7 +11,7 @@ from litestar import Response, Router, get, post
 from litestar.params import FromPath
 
 from portal.clock import now
-from portal.crypto.tokens import new_token, token_digest
+from portal.crypto.tokens import MAX_TOKEN_LENGTH, new_token, token_digest
 from portal.login.flow import LoginFlow
 from portal.login.mailed_proof import sealed_mail
 from portal.login.notices import security_mail
@@ -30,13 +30,13 @@ from portal.sessions.devices import describe_device
 from portal.web.forms import read_form
 from portal.web.locale import mark
 from portal.web.logging import get_logger
+from portal.web.pages import page
+from portal.web.refusals import mark_refusal
 from portal.web.request import PortalRequest
-from portal.web.templates import page
 
 DELAY = timedelta(hours=72)  # over a week-end; the same for every namespace, or one setting would undo the second step
 OPEN_FOR = timedelta(days=7)  # to finish, once the delay is over
 LINK = "/login/lost/link"
-MAX_TOKEN_LENGTH = 100  # characters; ours have 43
 TAKEN_OFF = mark(
     "Your login has no second step any more, because somebody who reads your mail asked for that three days ago."
 )
@@ -145,7 +145,7 @@ def _show(
         form_may_leave=True,
         flow_id=flow.id,
         app_name=flow.app_name,
-        email=lost.email or "",
+        email=lost.email or flow.email or "",  # of somebody without an address the number
         has_mailbox=bool(lost.addresses),
         opens_at=lost.opens_at,
         outcome=outcome,
@@ -154,6 +154,8 @@ def _show(
 
 
 def _show_wish(request: PortalRequest, token: str, wish: Wish | None) -> Response[Any]:
+    if request.method != "GET":
+        mark_refusal(request.facts, "dead_link")
     if wish is None or wish.state in ("stopped", "over"):
         state = wish.state if wish else "unknown"
         return page(request, "recovery/lost_over.html", status=410 if wish else 404, state=state)
@@ -170,7 +172,7 @@ def _show_wish(request: PortalRequest, token: str, wish: Wish | None) -> Respons
         ip_address=wish.ip_address,
         browser=device.browser,
         system=device.system,
-        icon=f"device-{device.type}",
+        icon=device.icon,
     )
 
 

@@ -4,14 +4,13 @@ from typing import Any
 from uuid import UUID
 
 from portal.db.engine import Querier
-from portal.login.mailed_proof import Begun
+from portal.login.mailed_proof import Begun, begun
 from portal.login.queries import Completed, completed
 
 
 async def begin_recovery(database: Querier, wish: dict[str, Any], actor: dict[str, Any], namespace: str) -> Begun:
     """Put a recovery mail into the outbox, or the one that says that there is no account."""
-    row = await database.fetchrow("select * from authn.begin_recovery($1, $2, $3)", wish, actor, namespace)
-    return Begun(row["outcome"], str(row["flow_id"]) if row["flow_id"] else None, row["retry_after"])
+    return begun(await database.fetchrow("select * from authn.begin_recovery($1, $2, $3)", wish, actor, namespace))
 
 
 async def use_recovery_mail_code(

@@ -5,14 +5,14 @@ from typing import Any
 from litestar import Response, Router, get, post
 from litestar.response import Redirect
 
-from portal.login.address import read_address
+from portal.crypto.hashing import PASSWORDS
+from portal.login.address import read_typed_address
 from portal.login.code_page import (
     CODE_MALFORMED,
     THROTTLED,
     CodePage,
     answer_refused_code,
     answer_refused_mail,
-    messages,
     show_code_page,
 )
 from portal.login.flow import LoginFlow
@@ -21,14 +21,15 @@ from portal.login.proof_of_work import after_work
 from portal.login.routes import ADDRESS_INVALID
 from portal.login.service import find_flow, flow_page_gone
 from portal.methods.password.method import METHOD as PASSWORD
-from portal.methods.password.new_password import hash_new_password, new_password_problem
+from portal.methods.password.new_password import new_password_problem
 from portal.recovery import queries, service
 from portal.web.flash import flash
 from portal.web.forms import read_form
 from portal.web.logging import get_logger
+from portal.web.pages import messages, page
+from portal.web.refusals import mark_refusal
 from portal.web.request import PortalRequest
-from portal.web.return_to import own_path
-from portal.web.templates import page
+from portal.web.return_to import own_path_or_account
 
 PASSWORD_PAGE = "/recover/password"  # noqa: S105 - an address
 STEP = CodePage(
@@ -66,7 +67,7 @@ async def submit_address(request: PortalRequest) -> Response[Any]:
     if flow_id and (flow is None or not flow.usable or flow.user_id):
         return await _elsewhere(request, flow)
     typed = form.text("email")
-    email = read_address(typed)
+    email = read_typed_address(request, typed)
     if email is None:
         return _start(request, flow, email=typed, errors={"email": ADDRESS_INVALID}, status=422)
     begun = await service.send_mail(request, flow, email)
@@ -137,7 +138,7 @@ async def recovery_status(request: PortalRequest) -> dict[str, str]:
     """Tell the waiting tab whether the link was used in this browser."""
     flow = await find_flow(request, request.query_params.get("flow"))
     if flow and flow.own and flow.finished and request.current_session:
-        return {"state": "moved", "next": own_path(flow.return_to) or "/account"}
+        return {"state": "moved", "next": own_path_or_account(flow.return_to)}
     if flow and flow.usable and flow.recovered:
         return {"state": "moved", "next": f"{PASSWORD_PAGE}?flow={flow.id}"}
     return {"state": "waiting"}
@@ -158,12 +159,13 @@ async def submit_password(request: PortalRequest) -> Response[Any]:
     form = await read_form(request)
     flow = await find_flow(request, form.text("flow"))
     if flow is None or not flow.usable or not flow.recovered or not flow.user_id or not flow.email:
+        mark_refusal(request.facts, "unproven_recovery")
         return await _elsewhere(request, flow)
     password = form.secret("new_password")
     problem = new_password_problem(request, password, flow.email)
     if problem:
         return _password(request, flow, errors={"new_password": problem}, status=422)
-    return await service.set_password(request, flow, flow.user_id, flow.email, await hash_new_password(password))
+    return await service.set_password(request, flow, flow.user_id, flow.email, await PASSWORDS.hash(password))
 
 
 def _waits(flow: LoginFlow) -> bool:

@@ -19,7 +19,7 @@ BROWSERS = (
     ("Safari/", "Safari"),
     ("curl/", "curl"),
 )
-SYSTEMS = (
+SYSTEMS: tuple[tuple[str, str, DeviceType], ...] = (
     ("iPhone", "iPhone", "phone"),
     ("iPad", "iPad", "tablet"),
     ("Android", "Android", "phone"),
@@ -37,15 +37,18 @@ class DeviceName(NamedTuple):
     system: str | None
     type: DeviceType
 
+    @property
+    def icon(self) -> str:
+        """The name of its icon."""
+        return f"device-{self.type}"
+
 
 def describe_device(user_agent: str | None) -> DeviceName:
     """Read browser family, operating system and type from a User-Agent header."""
     agent = user_agent or ""
     browser = next((name for mark, name in BROWSERS if mark in agent), None)
-    for mark, system, kind in SYSTEMS:
+    for mark, system, device_type in SYSTEMS:
         if mark in agent:
-            device_type: DeviceType = "phone" if kind == "phone" else "tablet" if kind == "tablet" else "laptop"
-            if mark == "Android" and "Mobile" not in agent:
-                device_type = "tablet"
-            return DeviceName(browser, system, device_type)
+            is_tablet = mark == "Android" and "Mobile" not in agent  # all that Chrome's tablets leave out
+            return DeviceName(browser, system, "tablet" if is_tablet else device_type)
     return DeviceName(browser, None, "unknown")

@@ -10,6 +10,7 @@ from litestar.handlers import BaseRouteHandler
 
 from portal.sessions.cookie import SESSION_COOKIE, clear_session_cookie, session_digest
 from portal.sessions.queries import resume_session
+from portal.web.refusals import mark_refusal
 from portal.web.request import PortalRequest
 
 
@@ -32,5 +33,7 @@ async def load_session(connection: ASGIConnection[Any, Any, Any, Any], handler: 
     request.facts["session"] = session
     if digest and session is None and SESSION_COOKIE not in request.facts.get("cookies", {}):
         clear_session_cookie(request)
+    if session is None and (digest or (wanted == "required" and request.method != "GET")):
+        mark_refusal(request.facts, "dead_session" if digest else "no_session")
     if session is None and wanted == "required":
         raise LoginRequired

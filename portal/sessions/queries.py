@@ -15,7 +15,6 @@ class Device(NamedTuple):
     last_active_at: datetime
     ip_address: str | None
     user_agent: str | None
-    device_type: str | None
 
 
 async def resume_session(database: Querier, digest: str, namespace: str) -> CurrentSession | None:
@@ -46,7 +45,6 @@ async def list_devices(database: Querier, user_id: str, namespace: str) -> list[
             last_active_at=row["last_active_at"],
             ip_address=str(row["ip_address"]) if row["ip_address"] else None,
             user_agent=row["user_agent"],
-            device_type=row["device_type"],
         )
         for row in rows
     ]

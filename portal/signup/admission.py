@@ -7,8 +7,9 @@ from litestar import Response
 from portal.login.flow import LoginFlow
 from portal.methods.password.method import METHOD as PASSWORD
 from portal.web.locale import mark
+from portal.web.pages import page
+from portal.web.refusals import mark_refusal
 from portal.web.request import PortalRequest
-from portal.web.templates import page
 
 DOMAIN_REFUSED = mark("Addresses of this domain cannot sign up here. Use another address, such as one from work.")
 DOMAIN_ASKED = mark("Use an address that ends in {domains}.")
@@ -26,6 +27,7 @@ def domain_problem(request: PortalRequest, email: str) -> str | None:
     policy = request.namespace.policy
     if policy.permits_domain(email):
         return None
+    mark_refusal(request.facts, "domain_refused")
     if policy.signup_domains is None or len(policy.signup_domains) > MAX_DOMAINS_SHOWN:
         return DOMAIN_REFUSED
     domains = ", ".join(f"@{domain}" for domain in policy.signup_domains)

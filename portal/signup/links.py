@@ -7,38 +7,23 @@ from litestar.response import Redirect
 
 from portal.crypto.tokens import token_digest
 from portal.login.finish import continue_logged_in
-from portal.login.links import Link, LinkKind
+from portal.login.links import Link, LinkKind, show_link_page
 from portal.login.service import find_flow
-from portal.sessions.devices import describe_device
 from portal.signup import service
 from portal.signup.admission import signup_closed
 from portal.web.request import PortalRequest
-from portal.web.templates import page
 
 
 async def show_link(request: PortalRequest, token: str, link: Link) -> Response[Any] | None:
     """Say what the button will do, and where the sign-up began."""
-    device = describe_device(link.user_agent)
-    return page(
-        request,
-        "signup/link.html",
-        form_may_leave=True,
-        token=token,
-        registered=link.outcome == "already_registered",
-        own_browser=link.own_browser,
-        email=link.email,
-        app_name=link.app_name,
-        requested_at=link.requested_at,
-        browser=device.browser,
-        system=device.system,
-    )
+    registered = link.outcome == "already_registered"
+    return show_link_page(request, "signup/link.html", token, link, registered=registered)
 
 
 async def use_link(request: PortalRequest, token: str, link: Link) -> Response[Any] | None:
     """Make the account, or lead to the login."""
-    flow = (
-        await find_flow(request, link.flow_id) if link.own_browser else None
-    )  # before it ends, and with it what waits in it
+    # Found before the link ends it, and with it what waits in it.
+    flow = await find_flow(request, link.flow_id) if link.own_browser else None
     proven, session_token = await service.use_link(request, token_digest(token), link, flow)
     if proven.outcome == "session":
         first = service.first_page(request, flow, proven.return_to)

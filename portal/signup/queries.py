@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from portal.db.engine import Querier
-from portal.login.mailed_proof import Begun
+from portal.login.mailed_proof import Begun, begun
 
 
 class Proven(NamedTuple):
@@ -19,8 +19,7 @@ class Proven(NamedTuple):
 
 async def begin_signup(database: Querier, signup: dict[str, Any], actor: dict[str, Any], namespace: str) -> Begun:
     """Note a sign-up and put its mail into the outbox."""
-    row = await database.fetchrow("select * from authn.begin_signup($1, $2, $3)", signup, actor, namespace)
-    return Begun(row["outcome"], str(row["flow_id"]) if row["flow_id"] else None, row["retry_after"])
+    return begun(await database.fetchrow("select * from authn.begin_signup($1, $2, $3)", signup, actor, namespace))
 
 
 async def use_signup_code(

@@ -5,13 +5,13 @@ from typing import Any
 from litestar import Response, Router, get, post
 from litestar.response import Redirect
 
-from portal.login.address import read_address
+from portal.crypto.hashing import PASSWORDS
+from portal.login.address import read_typed_address
 from portal.login.code_page import (
     CODE_MALFORMED,
     CodePage,
     answer_refused_code,
     answer_refused_mail,
-    messages,
     show_code_page,
 )
 from portal.login.finish import continue_logged_in
@@ -22,15 +22,15 @@ from portal.login.proof_of_work import after_work
 from portal.login.routes import ADDRESS_INVALID
 from portal.login.service import find_flow, flow_page_gone
 from portal.login.terms import TERMS_MISSING, accept_terms
-from portal.methods.password.new_password import hash_new_password, new_password_problem
+from portal.methods.password.new_password import new_password_problem
 from portal.signup import service
 from portal.signup.admission import PASSWORDS_OFF, domain_problem, signup_closed, takes_passwords
 from portal.web.flash import flash
 from portal.web.forms import Form, read_form
 from portal.web.locale import mark
+from portal.web.pages import messages, page
 from portal.web.request import PortalRequest
-from portal.web.return_to import own_path
-from portal.web.templates import page
+from portal.web.return_to import own_path_or_account
 
 TAKEN = mark("This address has an account by now. Log in with it.")
 THROTTLED = mark("Too many sign-ups came from your network. Please try again in a quarter of an hour.")
@@ -53,7 +53,7 @@ async def signup_page(request: PortalRequest) -> Response[Any]:
     if flow_id and (flow is None or not flow.usable):
         return await flow_page_gone(request, flow)
     if request.current_session and not (flow and flow.reauthenticate):
-        return Redirect(own_path(flow.return_to if flow else None) or "/account", status_code=303)
+        return Redirect(own_path_or_account(flow.return_to if flow else None), status_code=303)
     if request.namespace.policy.signup == "closed":
         return signup_closed(request, flow)
     return _signup(request, flow, email=flow.email or "" if flow else "")
@@ -72,7 +72,7 @@ async def submit_signup(request: PortalRequest) -> Response[Any]:
     if request.namespace.policy.signup == "closed":
         return signup_closed(request, flow)
     typed, name, password = form.text("email"), form.text("name"), form.secret("new_password")
-    email = read_address(typed)
+    email = read_typed_address(request, typed)
     takes_password = takes_passwords(request) and not service.chooses_another_way(request, form.text("instead"))
     errors = _problems(request, form, email, takes_password=takes_password)
     if errors or email is None:
@@ -82,7 +82,7 @@ async def submit_signup(request: PortalRequest) -> Response[Any]:
         flow,
         email,
         name=name or None,
-        password_hash=await hash_new_password(password) if takes_password else None,
+        password_hash=await PASSWORDS.hash(password) if takes_password else None,
         terms_version=request.namespace.policy.terms_version,
     )
     if begun.outcome == "throttled":
@@ -142,7 +142,7 @@ async def resend_code(request: PortalRequest) -> Response[Any]:
     if request.namespace.policy.signup == "closed":
         return signup_closed(request, flow)
     corrects = bool(form.text("email"))
-    email = read_address(form.text("email")) if corrects else flow.email
+    email = read_typed_address(request, form.text("email")) if corrects else flow.email
     problem = domain_problem(request, email) if email else ADDRESS_INVALID
     if email is None or problem:
         errors = {"email": problem or ADDRESS_INVALID}
@@ -189,7 +189,7 @@ async def submit_password(request: PortalRequest) -> Response[Any]:
         return _choose_password(request, flow, errors=errors, status=422)
     if form.checked("terms"):
         await accept_terms(request, flow.id)
-    proven, token = await service.finish(request, flow, await hash_new_password(password))
+    proven, token = await service.finish(request, flow, await PASSWORDS.hash(password))
     if proven.outcome == "gone":
         return await flow_page_gone(request, flow)
     if proven.outcome == "pending":
@@ -218,7 +218,7 @@ def _signup(
         name=name,
         min_length=request.namespace.policy.password_min_length,
         takes_passwords=takes_passwords(request),
-        sign_up_options=[method.sign_up_template for method in methods_on(request) if method.sign_up_page],
+        sign_up_options=[method.template("sign_up") for method in methods_on(request) if method.sign_up_page],
         **messages(request, errors, form_error),
     )
 
@@ -289,7 +289,7 @@ def _moved_to(request: PortalRequest, flow: LoginFlow | None) -> str | None:
     if flow is None or not flow.own:
         return None
     if flow.finished and request.current_session:
-        return own_path(flow.return_to) or "/account"
+        return own_path_or_account(flow.return_to)
     if flow.purpose == "login" or flow.proven_elsewhere:  # or it went on as a login by mail
         return f"/login?flow={flow.id}"
     return None

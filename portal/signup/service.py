@@ -6,7 +6,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from portal.crypto.tokens import IssuedToken
-from portal.login.finish import AFTER_LOGIN, draft_session
+from portal.login.finish import draft_session
 from portal.login.flow import LoginFlow
 from portal.login.links import Link
 from portal.login.mailed_proof import Begun, draft_proof, sealed_mail, typed_code
@@ -16,7 +16,7 @@ from portal.methods.password.method import METHOD as PASSWORD
 from portal.signup import queries
 from portal.signup.admission import takes_passwords
 from portal.web.request import PortalRequest
-from portal.web.return_to import own_path
+from portal.web.return_to import own_path_or_account
 
 LINK_VALID_FOR = timedelta(hours=24)
 
@@ -59,7 +59,7 @@ def first_page(request: PortalRequest, flow: LoginFlow | None, return_to: str | 
     pages = [method.sign_up_page for method in methods_on(request) if method.sign_up_page]
     if not pages:
         return return_to
-    return f"{pages[0]}?{urlencode({'return_to': own_path(return_to) or AFTER_LOGIN})}"
+    return f"{pages[0]}?{urlencode({'return_to': own_path_or_account(return_to)})}"
 
 
 async def use_code(request: PortalRequest, flow: LoginFlow, code: str) -> tuple[queries.Proven, IssuedToken]:

@@ -11,6 +11,7 @@ from portal.web.request import Namespace
 
 CACHED_FOR = 1.0  # seconds; a suspended or changed namespace is noticed within that everywhere
 MAX_CACHED = 10_000  # hosts; an unknown Host header must not grow memory
+HOST_MAX_LENGTH = 260  # characters; a name of 253 (RFC 1035 section 2.3.4) and a port. Longer ones would fill the cache
 DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
@@ -30,6 +31,8 @@ class Hosts:
         Raises:
             DatabaseUnavailable: when it is not cached and the database is away, and when the policy cannot be read.
         """
+        if len(host) > HOST_MAX_LENGTH:
+            return None
         host = normal_host(host, self._scheme)
         now = time.monotonic()
         cached = self._cache.get(host)
@@ -62,7 +65,6 @@ class Hosts:
             terms_url=policy.terms_url,
             privacy_url=policy.privacy_url,
             mail_sender_name=settings.get("mail_sender_name"),
-            home_url=settings.get("home_url"),
             policy=policy,
         )
 

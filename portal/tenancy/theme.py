@@ -21,6 +21,6 @@ async def theme(request: PortalRequest) -> Response[str]:
         rules.append(f":root{{color-scheme:{namespace.color_scheme}}}")
     return Response(
         "\n".join(rules),
-        media_type="text/css; charset=utf-8",
+        media_type="text/css",
         headers={"cache-control": f"public, max-age={CACHED_FOR}", "vary": "host"},
     )

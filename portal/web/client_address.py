@@ -26,8 +26,14 @@ def client_address(peer: str, forwarded_for: tuple[str, ...], trusted: tuple[Net
 
 
 def _parse(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    host = text.strip()
+    # Some proxies forward the port too. Not read, all their visitors would pass for the proxy and share one budget.
+    if host.startswith("["):
+        host = host[1:].partition("]")[0]
+    elif host.count(":") == 1:
+        host = host.partition(":")[0]
     try:
-        address = ipaddress.ip_address(text.strip().strip("[]").partition("%")[0])
+        address = ipaddress.ip_address(host.partition("%")[0])
     except ValueError:
         return None
     # ::ffff:1.2.3.4 and 1.2.3.4 are one client and share one budget.

@@ -12,20 +12,20 @@ from litestar.exceptions import HTTPException
 from litestar.types import ASGIApp, Receive, Scope, Send
 
 from portal.db.engine import DatabaseUnavailable
-from portal.errors import Problem, Unprocessable
+from portal.errors import NotFound, Problem, ServiceUnavailable, Unprocessable
 from portal.web.locale import mark
 from portal.web.logging import get_logger
+from portal.web.pages import page
 from portal.web.refusals import mark_refusal
 from portal.web.request import PortalRequest
 from portal.web.return_to import own_path
-from portal.web.templates import page
 
 RETRY_AFTER_OUTAGE = 3  # seconds; the embedded database is back within that, a fail-over within a few of these
 
 WORDS: dict[int, tuple[str, str]] = {
-    400: (mark("That request did not make sense"), mark("Please go back and try again from the page.")),
+    400: (mark("We could not read that request"), mark("Please go back and try again from the page.")),
     403: (mark("That is not allowed"), mark("Please open the page again and repeat what you did.")),
-    404: (mark("There is nothing here"), mark("The address may be mistyped, or the page has moved.")),
+    404: (mark("There is nothing here"), mark("Check the address, or go on from the start page.")),
     405: (mark("That does not work here"), mark("Please go back and use the buttons on the page.")),
     409: (mark("That has already happened"), mark("Something changed in between. Please start again.")),
     413: (mark("That was too much"), mark("Please shorten what you entered and try again.")),
@@ -36,7 +36,12 @@ WORDS: dict[int, tuple[str, str]] = {
     503: (mark("We will be right back"), mark("A part of the service is not answering. Please try again in a moment.")),
 }
 RETRYABLE = frozenset({429, 500, 503})
-CODES = {400: "bad_request", 403: "forbidden", 404: "not_found", 405: "method_not_allowed", 409: "conflict"} | {
+CODES = {
+    400: "bad_request",
+    403: "forbidden",
+    404: "not_found",
+    405: "method_not_allowed",
+    409: "conflict",
     413: "too_large",
     415: "unsupported_media_type",
     422: "invalid",
@@ -51,6 +56,10 @@ def answer_problem(request: PortalRequest, problem: Problem) -> Response[Any]:
     """Answer one of our own exceptions."""
     if isinstance(problem, Unprocessable):
         mark_refusal(request.facts, "odd_form")
+    elif isinstance(problem, NotFound) and request.method != "GET":
+        mark_refusal(request.facts, "not_theirs")  # a form that names what is somebody else's, or is gone
+    elif isinstance(problem, ServiceUnavailable):
+        mark_refusal(request.facts, "busy")
     return error_page(
         request,
         problem.status,
@@ -65,8 +74,9 @@ def answer_http_exception(request: PortalRequest, error: HTTPException) -> Respo
     """Answer Litestar's exceptions (no route, wrong method, body too large)."""
     status = error.status_code if error.status_code in WORDS else 400 if error.status_code < 500 else 500
     response = error_page(request, status)
-    if error.headers and "Allow" in error.headers:
-        response.headers["allow"] = error.headers["Allow"]
+    allowed = (error.headers or {}).get("allow")
+    if allowed:  # RFC 9110 section 15.5.6: a 405 names what would work. HEAD does wherever GET does, see the gate.
+        response.headers["allow"] = allowed.replace("GET", "GET, HEAD")
     return response
 
 
@@ -110,12 +120,11 @@ def error_page(
                 back_href=own_path(way_back) or "/",
                 back_label=gettext(mark("Go back") if way_back else mark("Go to the start page")),
                 retry_href=_same_page(request) if status in RETRYABLE else None,
-                retry_label=None,
                 retry_seconds=retry_after,
             )
         except Exception as error:
             log.exception("error_page_failed", error=error)
-            response = Response(_bare_page(status, said), status_code=status, media_type="text/html; charset=utf-8")
+            response = Response(_bare_page(status, said), status_code=status, media_type="text/html")
     if retry_after is not None:
         response.headers["retry-after"] = str(retry_after)
     return response

@@ -33,15 +33,20 @@ SENTENCES: dict[str, Flash] = {
     "authenticator_app_added": Flash(
         "success", mark("Your authenticator app is set up. Now get recovery codes, in case you lose it.")
     ),
+    "text_message_added": Flash(
+        "success", mark("Your number is set up. Now get recovery codes, in case you lose your phone.")
+    ),
     "authenticator_app_removed": Flash("success", mark("That app is removed. Everywhere else you are logged out.")),
-    "authenticator_added": Flash("success", mark("Added. Your next login can use it.")),
     "authenticator_removed": Flash("success", mark("Removed. Everywhere else you are logged out.")),
     "authenticator_renamed": Flash("success", mark("The new name is saved.")),
     "passkey_added": Flash("success", mark("Your passkey is ready. Next time it logs you in.")),
     "passkey_removed": Flash("success", mark("That passkey is removed. Everywhere else you are logged out.")),
-    "second_step_on": Flash("success", mark("Your password now asks for a second step.")),
-    "second_step_off": Flash("success", mark("Your password no longer asks for a second step.")),
-    "profile_saved": Flash("success", mark("Your profile is saved.")),
+    "second_step_on": Flash(
+        "success", mark("Your password now asks for a second step. Everywhere else you are logged out.")
+    ),
+    "second_step_off": Flash(
+        "success", mark("Your password no longer asks for a second step. Everywhere else you are logged out.")
+    ),
 }
 
 

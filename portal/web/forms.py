@@ -15,7 +15,7 @@ MAX_TEXT_LENGTH = 4096  # characters in one field
 class Form:
     """The fields of a posted form."""
 
-    def __init__(self, fields: dict[str, list[str]]) -> None:
+    def __init__(self, fields: dict[str, str]) -> None:
         self._fields = fields
 
     def text(self, name: str) -> str:
@@ -24,8 +24,7 @@ class Form:
 
     def secret(self, name: str) -> str:
         """Return a field exactly as sent, '' when it was not sent."""
-        values = self._fields.get(name, [""])
-        return values[0]
+        return self._fields.get(name, "")
 
     def checked(self, name: str) -> bool:
         """Return whether a checkbox was ticked."""
@@ -35,22 +34,18 @@ class Form:
         """Return whether a field was sent, be it empty."""
         return name in self._fields
 
-    def first_values(self) -> dict[str, str]:
-        """Return every field exactly as sent, the first value of one that repeats."""
-        return {name: values[0] for name, values in self._fields.items()}
-
-    def all(self, name: str) -> list[str]:
-        """Return every value of a field that may repeat."""
-        return self._fields.get(name, [])
+    def values(self) -> dict[str, str]:
+        """Return every field exactly as sent."""
+        return dict(self._fields)
 
 
-async def read_form(request: PortalRequest, *, repeated: frozenset[str] = frozenset()) -> Form:
+async def read_form(request: PortalRequest) -> Form:
     """Read the request's body as a form.
 
     Raises:
         UnsupportedMediaType: for any other content type; a cross-site `text/plain` form is not a form to us.
         TooLarge: for a body, field count or field length beyond the limits.
-        Unprocessable: for a field sent twice (unless in `repeated`), a NUL byte or bytes that are no UTF-8.
+        Unprocessable: for a field sent twice, a NUL byte or bytes that are no UTF-8.
     """
     media_type, _, parameters = request.headers.get("content-type", "").partition(";")
     if media_type.strip().lower() != "application/x-www-form-urlencoded":
@@ -72,18 +67,18 @@ async def read_form(request: PortalRequest, *, repeated: frozenset[str] = frozen
         pairs = parse_qsl(body.decode("utf-8"), keep_blank_values=True, errors="strict")
     except ValueError as error:
         raise Unprocessable("A field holds bytes that are no text. Please type it again.") from error
-    return Form(_collect(pairs, repeated))
+    return Form(_collect(pairs))
 
 
-def _collect(pairs: list[tuple[str, str]], repeated: frozenset[str]) -> dict[str, list[str]]:
-    fields: dict[str, list[str]] = {}
+def _collect(pairs: list[tuple[str, str]]) -> dict[str, str]:
+    fields: dict[str, str] = {}
     for name, value in pairs:
-        if name in fields and name not in repeated:
+        if name in fields:
             # Two parsers that pick different ones is how a check is passed with one value and acted on another.
             raise Unprocessable("A field was sent twice. Please use the form on the page.")
         if "\0" in value or "\0" in name:
             raise Unprocessable("A field holds a character that is no text. Please type it again.")
         if len(value) > MAX_TEXT_LENGTH:
             raise TooLarge("That was more than this field can take.")
-        fields.setdefault(name, []).append(value)
+        fields[name] = value
     return fields

@@ -11,7 +11,7 @@ from typing import Any, cast
 from litestar.connection import ASGIConnection
 from litestar.enums import ScopeType
 from litestar.handlers import BaseRouteHandler
-from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
+from litestar.types import ASGIApp, HTTPScope, Message, Receive, ReceiveMessage, Scope, Send
 
 from portal.db.engine import DatabaseUnavailable
 from portal.settings import Network
@@ -26,6 +26,7 @@ from portal.web.request import Namespace, RequestContext
 from portal.web.security_headers import with_security_headers
 
 USER_AGENT_MAX_LENGTH = 400  # characters kept; the rest is noise or an attack on the log
+CLIENT_GONE = 499  # no status of HTTP: what nginx logs for a client that hung up before its request was whole
 EXEMPT_FROM_HOST_RULE = frozenset({"/livez", "/readyz"})  # probes call by address
 
 FindNamespace = Callable[[str], Awaitable[Namespace | None]]
@@ -72,7 +73,13 @@ class Gate:
         # HEAD is answered as GET is; the server sends no body for it (RFC 9110 9.3.2). A copy: the server reads its.
         scope = cast(HTTPScope, {**scope, "method": "GET" if method == "HEAD" else method})
         facts = self._prepare(scope)
-        status, begun = 500, False
+        status, begun, gone = 500, False, False
+
+        async def listen() -> ReceiveMessage:
+            nonlocal gone
+            message = await receive()
+            gone = gone or (message["type"] == "http.disconnect" and not begun)
+            return message
 
         async def answer(message: Message) -> None:
             nonlocal status, begun
@@ -94,17 +101,18 @@ class Gate:
             refusal = await self._refusal(scope, facts)
             with bind_request(facts["context"].request_id, facts["namespace"].name):
                 if refusal:
-                    await last_resort(*refusal)(scope, receive, answer)
+                    await last_resort(*refusal)(scope, listen, answer)
                 else:
-                    await self.app(scope, receive, answer)
+                    await self.app(scope, listen, answer)
         except Exception as error:
             # Outside of the application's own error pages; the server's bare answer would have none of our headers.
             if begun:
                 raise
             log.exception("unhandled_fault", error=error)
-            await last_resort(500, "Something went wrong on our side. Please try again.")(scope, receive, answer)
+            await last_resort(500, "Something went wrong on our side. Please try again.")(scope, listen, answer)
         finally:
-            self._finish(scope, facts, method, status, time.perf_counter() - started)
+            # Nobody was left to be answered: counted as a fault of ours, any stranger could raise the alarm.
+            self._finish(scope, facts, method, CLIENT_GONE if gone else status, time.perf_counter() - started)
 
     def _finish(self, scope: HTTPScope, facts: dict[str, Any], method: str, status: int, seconds: float) -> None:
         route = str(scope.get("path_template") or "-")

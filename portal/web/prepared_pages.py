@@ -15,8 +15,8 @@ from litestar import Response
 from portal.web.cookies import read_cookie
 from portal.web.flash import FLASH_COOKIE
 from portal.web.html_response import HtmlResponse
+from portal.web.pages import compress, page, page_headers, page_text
 from portal.web.request import PortalRequest
-from portal.web.templates import compress, page, page_headers, page_text
 
 MAX_PREPARED = 512  # pages: namespaces, languages and apps multiply; the least recently used goes first
 SLOT_VALUE = re.compile(r"[A-Za-z0-9_-]*\Z")
@@ -55,7 +55,7 @@ def prepared_page(
             _prepared.popitem(last=False)
     else:
         _prepared.move_to_end(key)
-    headers = page_headers(form_may_leave=form_may_leave)
+    headers = page_headers(request, form_may_leave=form_may_leave)
     gzipped = "gzip" in request.headers.get("accept-encoding", "")
     if gzipped:
         headers["content-encoding"] = "gzip"

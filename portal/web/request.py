@@ -39,7 +39,6 @@ class Namespace:
     terms_url: str | None = None
     privacy_url: str | None = None
     mail_sender_name: str | None = None
-    home_url: str | None = None
     policy: Policy = field(default_factory=Policy)
 
     @property
@@ -127,11 +126,11 @@ class PortalRequest(Request[Any, Any, State]):
         return cast("CurrentSession | None", self.facts.get("session"))
 
     @property
-    def signed_in(self) -> CurrentSession:
+    def required_session(self) -> CurrentSession:
         """The session, on routes that require one."""
         session = self.current_session
         if session is None:
-            raise RuntimeError("a route that uses signed_in needs opt session='required'")
+            raise RuntimeError("a route that uses required_session needs opt session='required'")
         return session
 
     @property

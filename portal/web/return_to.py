@@ -2,7 +2,8 @@
 
 from urllib.parse import urlsplit
 
-MAX_LENGTH = 2048
+ACCOUNT = "/account"
+MAX_LENGTH = 2048  # characters
 
 
 def own_path(value: str | None) -> str | None:
@@ -21,3 +22,8 @@ def own_path(value: str | None) -> str | None:
     if "//" in segments or "\\" in segments or "/../" in f"{segments}/" or "/./" in f"{segments}/":
         return None
     return value
+
+
+def own_path_or_account(value: str | None) -> str:
+    """Return where a login leads on: the own path that it came with, or the account."""
+    return own_path(value) or ACCOUNT

@@ -13,9 +13,11 @@ from litestar.handlers import BaseRouteHandler
 from litestar.types import HTTPScope
 
 from portal.errors import Forbidden
+from portal.web.locale import mark
 from portal.web.logging import get_logger
 from portal.web.refusals import mark_refusal
 
+CAME_FROM_ELSEWHERE = mark("This request came from another site. Open the page again and repeat what you did there.")
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 log = get_logger("portal.web")
@@ -33,4 +35,4 @@ def require_same_origin(connection: ASGIConnection[Any, Any, Any, Any], handler:
         return
     mark_refusal(connection.scope["state"], "cross_site")
     log.warning("cross_site_request_refused", fetch_site=fetch_site[:1], origin=origin[:1])
-    raise Forbidden("This request came from another site. Open the page again and repeat what you did there.")
+    raise Forbidden(CAME_FROM_ELSEWHERE)

@@ -9,13 +9,13 @@ import hashlib
 import mimetypes
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from litestar import MediaType, Response, get
+from litestar import MediaType, Request, Response, get
 from litestar.params import FromPath
 
 from portal.errors import NotFound
 from portal.resources import STATIC
-from portal.web.request import PortalRequest
 
 JOINED_STYLESHEET = "css/portal.css"
 STYLE_ORDER = ("layers", "tokens", "reset", "base", "layout")  # then the components, then utilities
@@ -70,7 +70,7 @@ class StaticFiles:
 
 
 @get("/static/{digest:str}/{name:path}", name="static", opt={"works_in_outage": True}, include_in_schema=False)
-async def static_file(request: PortalRequest, digest: FromPath[str], name: FromPath[str]) -> Response[bytes]:
+async def static_file(request: Request[Any, Any, Any], digest: FromPath[str], name: FromPath[str]) -> Response[bytes]:
     """Serve one file under its content hash."""
     found = FILES.find(digest, name.lstrip("/"))
     if found is None:
@@ -79,7 +79,7 @@ async def static_file(request: PortalRequest, digest: FromPath[str], name: FromP
 
 
 @get("/favicon.ico", opt={"works_in_outage": True}, include_in_schema=False)
-async def favicon(request: PortalRequest) -> Response[bytes]:
+async def favicon(request: Request[Any, Any, Any]) -> Response[bytes]:
     """Serve the icon that browsers ask for by themselves."""
     return _answer(request, FILES.get("img/favicon.svg"), SHORT_LIVED)
 
@@ -93,7 +93,7 @@ async def robots() -> Response[str]:
 HANDLERS = (static_file, favicon, robots)
 
 
-def _answer(request: PortalRequest, file: StaticFile, cache_control: str) -> Response[bytes]:
+def _answer(request: Request[Any, Any, Any], file: StaticFile, cache_control: str) -> Response[bytes]:
     headers = {"cache-control": cache_control, "vary": "accept-encoding"}
     if file.compressed and "gzip" in request.headers.get("accept-encoding", ""):
         return Response(file.compressed, media_type=file.media_type, headers={**headers, "content-encoding": "gzip"})

@@ -19,6 +19,9 @@ class CodeField extends HTMLElement {
     this.input.addEventListener("input", () => this.take());
     this.input.addEventListener("scroll", () => { this.input.scrollLeft = 0; });
     for (const type of ["keyup", "click", "focus"]) this.input.addEventListener(type, () => this.markPlace());
+    // WCAG 3.2.2: whoever cannot see the page must know before that it goes on by itself.
+    const warning = this.querySelector("[id$=-sends]");
+    if (warning) this.input.setAttribute("aria-describedby", `${this.input.getAttribute("aria-describedby") ?? ""} ${warning.id}`.trim());
     this.markPlace();
   }
 

@@ -38,6 +38,7 @@ class FlowWatch extends HTMLElement {
   move(next) {
     this.disconnectedCallback();
     for (const part of this.querySelectorAll("[hidden]")) part.hidden = false;
+    document.getElementById("announcer").textContent = this.querySelector("p")?.textContent ?? "";
     // Without a place to go the next step is a form of ours: a login must not happen by mere looking.
     const form = next === undefined && this.querySelector("form");
     if (form) { form.requestSubmit(); return; }

@@ -1,4 +1,4 @@
-// <late-buttons>: the buttons of the forms in it work once the page has been in front for half a second. A site that lures somebody
+// <late-buttons data-early>: the buttons of the forms in it work once the page has been in front for half a second. A site that lures somebody
 // into a double click and takes its window away between the two would otherwise get the second one: "Allow".
 
 const IN_FRONT_FOR = 500; // ms; longer than a double click, shorter than reading what is asked
@@ -12,6 +12,7 @@ class LateButtons extends HTMLElement {
     const { signal } = this.#leave;
     this.addEventListener("submit", (event) => {
       if (!this.#timer) return;
+      document.getElementById("announcer").textContent = this.dataset.early;
       event.preventDefault();
       event.stopPropagation(); // or submit-once would take it for sent
     }, { capture: true, signal });

@@ -58,7 +58,12 @@ function busy(form, on) {
   else { button.removeAttribute("aria-busy"); button.removeAttribute("aria-disabled"); }
 }
 
-// <passkey-login data-options data-autofill data-unknown data-rp data-cancelled data-failed hidden><form>…</form><p role="status">:
+// Only read aloud: whoever sees the page sees the browser's own window.
+function announce(text) {
+  document.getElementById("announcer").textContent = text;
+}
+
+// <passkey-login data-options data-autofill data-unknown data-rp data-waiting data-cancelled data-failed hidden><form>…</form><p role="status">:
 // asks for a passkey when its button is pressed and, with data-autofill, lets the browser suggest one in the address field.
 
 const FRESH_FOR = 240_000; // ms; the server forgets a challenge after five minutes
@@ -84,6 +89,7 @@ class PasskeyLogin extends HTMLElement {
     if (this.form.querySelector("button").getAttribute("aria-busy")) return;
     this.#waiting?.abort();
     this.#say("");
+    announce(this.dataset.waiting);
     busy(this.form, true);
     try {
       await this.#ask({});
@@ -152,13 +158,14 @@ class PasskeyLogin extends HTMLElement {
   }
 
   #say(text) {
+    announce("");
     this.querySelector("[role=status]").textContent = text;
   }
 }
 
 customElements.define("passkey-login", PasskeyLogin);
 
-// <passkey-create data-options data-cancelled data-failed data-known><form>…</form><p role="status">: lets the browser make a
+// <passkey-create data-options data-waiting data-cancelled data-failed data-known><form>…</form><p role="status">: lets the browser make a
 // passkey when the form's button is pressed, and sends it.
 
 const silent = new AbortController(); // ends what the browser does without being asked, below
@@ -178,6 +185,7 @@ class PasskeyCreate extends HTMLElement {
     silent.abort();
     if (!window.PublicKeyCredential || !navigator.credentials) { this.#say(this.dataset.failed); return; }
     this.#say("");
+    announce(this.dataset.waiting);
     busy(this.form, true);
     try {
       const begun = await begin(this.dataset.options, this.form);
@@ -191,6 +199,7 @@ class PasskeyCreate extends HTMLElement {
   }
 
   #say(text) {
+    announce("");
     this.querySelector("[role=status]").textContent = text;
   }
 }

@@ -39,6 +39,7 @@ export function solves(seed, number, bits) {
   return Math.clz32(firstWord(`${seed}.${number}`)) >= bits;
 }
 
+const UNTIL_READ = 300; // ms; what is written while the page is still being announced is lost
 const AT_A_TIME = 4000; // a few milliseconds, so that the page stays alive
 
 function search(seed, bits, from, done) {
@@ -51,7 +52,9 @@ if (globalThis.customElements) {
     connectedCallback() {
       // Coming back by the browser's history finds a challenge that was used: then the person presses the button.
       if (performance.getEntriesByType("navigation")[0]?.type === "back_forward") return;
-      this.querySelector("[data-working]").hidden = false;
+      const working = this.querySelector("[data-working]");
+      working.hidden = false;
+      setTimeout(() => { document.getElementById("announcer").textContent = working.textContent; }, UNTIL_READ);
       this.querySelector("[data-by-hand]").hidden = true;
       search(this.dataset.seed, Number(this.dataset.bits), 0, (number) => {
         const form = this.querySelector("form");

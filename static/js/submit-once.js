@@ -1,8 +1,12 @@
 // A form is sent once: its button says that it is busy, keeps its width and its focus, and wakes up again when the page comes
 // back from the browser's history or when htmx has put the answer in.
 
+const PATIENCE = 800; // ms; a page that comes sooner says enough by itself
+
 function sleep(form, button) {
   form.dataset.sent = "";
+  const doing = button?.querySelector(".button__doing")?.textContent;
+  setTimeout(() => { if (doing && "sent" in form.dataset) document.getElementById("announcer").textContent = doing; }, PATIENCE);
   if (button?.querySelector(".button__busy")) button.setAttribute("aria-busy", "true");
   button?.setAttribute("aria-disabled", "true");
 }

@@ -22,7 +22,10 @@ VALUE = re.compile(
       | \b[A-Z]{1,2}\b | [·:,.…–-]""",
     re.VERBOSE,
 )
-TEXT_ATTRIBUTES = ("alt", "title", "placeholder", "aria-label", "data-text")
+TEXT_ATTRIBUTES = (
+    *("alt", "title", "placeholder", "aria-label"),
+    *("data-text", "data-early", "data-waiting", "data-cancelled", "data-failed", "data-known", "data-saved"),
+)
 
 
 @pytest.fixture(scope="module")

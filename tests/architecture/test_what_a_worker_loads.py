@@ -8,7 +8,6 @@ from tests.support.server import ROOT
 
 NOT_AT_START = {
     "aiosmtplib": "only where an SMTP server is configured, and then with the first mail",
-    "babel": "for making translations, not for reading them",
     "httpx": "only for calls to others",
     "playwright": "for tests",
     "portal.devtools": "for development",

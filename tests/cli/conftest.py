@@ -18,6 +18,7 @@ from click.testing import CliRunner
 
 from portal.cli import main
 from tests.support.database import TestDatabase, temporary_data_dir
+from tests.support.server import free_port
 
 ROOT = Path(__file__).parents[2]
 SECRET_KEY = "tests-only-" + "k" * 40
@@ -134,12 +135,6 @@ def session_members(session: int) -> list[int]:
         if int(fields[3]) == session and fields[0] != "Z":
             found.append(int(entry.name))
     return found
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def plain_environment(**more: str) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""`portal namespaces` and `portal users invite` from outside."""
+"""`portal namespaces`, `portal users invite` and `portal invitations` from outside."""
 
 import pytest
 
@@ -88,6 +88,8 @@ def test_somebody_is_invited_and_told_why_not(portal: Portal) -> None:
     portal.run("users", "create", "kim@example.org")
     assert "an account with the address kim@example.org already" in portal.run("users", "invite", "kim@example.org").err
     assert "is no mail address" in portal.run("users", "invite", "kim").err
+    assert portal.run("invitations", "withdraw", "ZOE@example.org", "--json").json == {"email": "zoe@example.org"}
+    assert "There is no invitation of zoe@example.org" in portal.run("invitations", "withdraw", "zoe@example.org").err
     portal.run("namespaces", "set-policy", "default", "signup=closed")
     assert "Sign-up is closed" in portal.run("users", "invite", "ann@example.org").err
     assert "no namespace acme with a host" in portal.run("users", "invite", "a@b.example", "--namespace", "acme").err

@@ -103,6 +103,15 @@ def test_an_account_is_disabled_enabled_and_deleted(portal: Portal, database: Te
     assert fetch(database.superuser_url, "select 1 from authn.users") == []
 
 
+@pytest.mark.adversarial("E3")
+def test_an_account_is_found_in_whichever_alphabet_its_domain_is_written(portal: Portal) -> None:
+    assert portal.run("users", "create", "V@Bücher.example", "--json").json["email"] == "v@xn--bcher-kva.example"
+    assert "already" in portal.run("users", "create", "v@xn--bcher-kva.example").err
+    assert portal.run("users", "disable", "v@bücher.example").status == 0
+    assert portal.run("users", "enable", "V@XN--BCHER-KVA.example").status == 0
+    assert portal.run("users", "unlock", "v@bücher．example").status == 0
+
+
 def test_accounts_of_two_namespaces_are_apart(portal: Portal) -> None:
     assert portal.run("users", "create", "bo@example.com", "--namespace", "acme").status == 0
     assert portal.run("users", "create", "bo@example.com", "--namespace", "globex").status == 0

@@ -15,8 +15,8 @@ import asyncpg
 import pytest
 
 from portal.db.embedded import EmbeddedPostgres, EmbeddedPostgresError
-from portal.db.embedded.binaries import OLDEST_SUPPORTED
 from portal.db.embedded.probe import ask
+from portal.db.engine import OLDEST_POSTGRES
 from tests.support.database import fetch, run_now, temporary_data_dir
 
 USER = """
@@ -325,8 +325,8 @@ def test_an_interrupt_while_starting_leaves_no_server_behind(data_dir: Path, mom
 def test_data_of_a_version_that_is_not_here_says_which_one_is_missing(data_dir: Path) -> None:
     with quick(data_dir) as server:
         data = server.cluster.data
-    (data / "PG_VERSION").write_text(f"{OLDEST_SUPPORTED - 2}\n")
-    with pytest.raises(EmbeddedPostgresError, match=f"PostgreSQL {OLDEST_SUPPORTED - 2}"):
+    (data / "PG_VERSION").write_text(f"{OLDEST_POSTGRES - 2}\n")
+    with pytest.raises(EmbeddedPostgresError, match=f"PostgreSQL {OLDEST_POSTGRES - 2}"):
         quick(data_dir).start()
 
 

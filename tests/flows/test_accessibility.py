@@ -1,4 +1,7 @@
-"""axe finds nothing on any page, in any of its states, light and dark, on a desk and on a phone (WCAG 2.2 AA)."""
+"""axe finds nothing on any page, in any of its states, light and dark, on a desk and on a phone (WCAG 2.2 AA).
+
+Nor does the keyboard: the focus shows wherever it lands, and its order is the one that is seen.
+"""
 
 import shutil
 from pathlib import Path
@@ -8,7 +11,9 @@ import pytest
 from playwright.async_api import Browser, Page
 
 from tests.support.browser import DESKTOP, PHONE
+from tests.support.keyboard import focus_complaints
 from tests.support.node import npm_install
+from tests.support.screen_reader import not_heard
 from tests.support.server import ROOT, PortalServer
 from tests.support.tour import tour
 
@@ -50,7 +55,7 @@ async def violations(page: Page, axe: str, rules: list[str]) -> list[str]:
     ]
 
 
-async def test_axe_finds_nothing_on_any_page(
+async def test_axe_and_the_keyboard_find_nothing_on_any_page(
     portal_server: PortalServer, demo_app: str, browser: Browser, axe_source: str
 ) -> None:
     found: list[str] = []
@@ -58,10 +63,14 @@ async def test_axe_finds_nothing_on_any_page(
     # bypass_csp lets axe in; that the pages obey their policy is looked at by every other browser test.
     async for stop in tour(browser, portal_server, demo_app, bypass_csp=True):
         seen.append(stop.name)
+        if stop.name != "components":  # the gallery shows errors that nobody made
+            found += [f"{stop.name}: {line}" for line in await not_heard(stop.page)]
         for scheme, screen, size, rules in LOOKS:
             await stop.page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
             await stop.page.set_viewport_size(size)
             lines = await violations(stop.page, axe_source, rules)
+            if rules is ALL_RULES:
+                lines += await focus_complaints(stop.page)
             found += [f"{stop.name}, {scheme}, {screen}: {line}" for line in lines]
         await stop.page.set_viewport_size(DESKTOP)
     assert len(seen) > 30

@@ -93,10 +93,15 @@ FIRST_STEPS: dict[str, Callable[[Page, PortalServer, str], Awaitable[None]]] = {
 }
 
 
-async def second_step(page: Page, second: str, has: Owner) -> None:
+async def second_step(page: Page, portal: PortalServer, second: str, has: Owner) -> None:
     await expect_heading(page, "Second step")
     if second == "totp":
         await page.get_by_label("Code from your authenticator app").press_sequentially(has.app.code())
+    elif second == "text_message":
+        await page.get_by_role("button", name="Text me a code").click()
+        await page.get_by_text("Six digits, sent to your number").wait_for()
+        code = (await mail_to(portal, has.phone)).code or ""
+        await page.get_by_label("Code from the message").press_sequentially(code)
     elif second == "recovery_codes":
         await page.get_by_role("link", name="Recovery code").click()
         await page.get_by_label("Recovery code").fill(has.codes[0])
@@ -130,7 +135,7 @@ async def test_a_pair_on_a_phone(
     await page.get_by_role("link", name="Log in").click()
     await FIRST_STEPS[first](page, portal_server, journey.who)
     if has:
-        await second_step(page, second, has)
+        await second_step(page, portal_server, second, has)
     await page.get_by_role("button", name="Allow", exact=True).click()
     await expect_heading(page, "You are logged in")
 

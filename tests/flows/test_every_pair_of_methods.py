@@ -24,6 +24,7 @@ from tests.flows.the_way_back import (
 from tests.methods.passkey.test_passkeys import add_passkey, use_passkey
 from tests.support.authenticator import Authenticator
 from tests.support.person import Person
+from tests.support.phone import a_phone, code_for, set_up_phone
 from tests.support.second_step import App, choose_way, get_codes, set_up_app
 from tests.support.server import PortalServer
 
@@ -36,7 +37,13 @@ FIRSTS: dict[str, tuple[type[Journey], tuple[str, ...]]] = {
     "text_message": (ByTextMessage, ("sms",)),
     "passkey": (ByPasskey, ("swk", "user")),
 }
-SECONDS = {"none": (), "totp": ("otp",), "recovery_codes": ("otp",), "passkey": ("swk", "user")}
+SECONDS = {
+    "none": (),
+    "totp": ("otp",),
+    "recovery_codes": ("otp",),
+    "text_message": ("sms",),
+    "passkey": ("swk", "user"),
+}
 
 
 @dataclass
@@ -46,6 +53,7 @@ class Owner:
     app: App
     codes: list[str]
     passkey: Authenticator | None
+    phone: str = ""
 
 
 def enrol(journey: Journey, owner: Person, second: str) -> Owner | None:
@@ -58,6 +66,10 @@ def enrol(journey: Journey, owner: Person, second: str) -> Owner | None:
         passkey = add_passkey(owner)
         owner.post("/account/passkeys/second-step", {"ask": "yes"})
         return Owner(App("A" * 32), [], passkey)
+    if second == "text_message":
+        phone = a_phone()
+        set_up_phone(owner, phone)
+        return Owner(App("A" * 32), [], None, phone)
     app = set_up_app(owner)
     return Owner(app, get_codes(owner), None)
 
@@ -73,6 +85,9 @@ def take_second_step(person: Person, second: str, has: Owner) -> None:
     assert not person.is_logged_in(), "one factor is no login"
     if second == "totp":
         person.submit("/login/totp", code=has.app.code())
+    elif second == "text_message":
+        person.submit("/login/text-message/send")
+        person.submit("/login/text-message", code=code_for(person.portal, has.phone))
     elif second == "recovery_codes":
         choose_way(person, second).submit("/login/recovery-code", code=has.codes[0])
     else:
@@ -80,8 +95,13 @@ def take_second_step(person: Person, second: str, has: Owner) -> None:
         use_passkey(person, has.passkey, flow=person.response.url.params["flow"])
 
 
-# A passkey that verified its user is two factors already; another one of them adds nothing.
-PAIRS = [(first, second) for first in FIRSTS for second in SECONDS if not (first == "passkey" and second != "none")]
+# A passkey that verified its user is two factors already, and one text message after another is one: nothing is added.
+PAIRS = [
+    (first, second)
+    for first in FIRSTS
+    for second in SECONDS
+    if second == "none" or (first != "passkey" and first != second)
+]
 
 
 @pytest.mark.adversarial("F3")

@@ -117,7 +117,7 @@ async def test_a_passkey_gets_a_name_and_goes(portal_server: PortalServer, visit
     await add_passkey(page, portal_server)
     card = page.locator("#passkeys")
     await card.locator("summary").first.click()
-    await card.get_by_label("Name", exact=True).fill("Work laptop")
+    await card.get_by_label("Name: My phone", exact=True).fill("Work laptop")
     await card.get_by_role("button", name="Rename").click()
     await expect(card.get_by_text("Work laptop", exact=True)).to_be_visible()
     await card.locator("summary").first.click()

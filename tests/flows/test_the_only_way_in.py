@@ -17,6 +17,7 @@ from tests.flows.the_way_back import (
     Traveller,
 )
 from tests.methods.passkey.test_passkeys import add_passkey, use_passkey
+from tests.support.events import happened
 from tests.support.person import Person, an_email
 from tests.support.second_step import SET_UP, get_codes, set_up_app
 from tests.support.server import PortalServer
@@ -122,6 +123,7 @@ def test_nothing_on_the_security_page_takes_it_away(only: tuple[Only, Journey], 
             person.submit(action)
             assert person.response.status_code == 409
             assert "only way to log in" in person.page.text
+            assert happened(portal_server, journey.who, "mfa_removal_refused")
             person.open("/account/security")
         before = ways_in(portal_server, journey)
     assert ways_in(portal_server, journey) == before

@@ -1,10 +1,9 @@
-"""The way back in a real browser, on a small phone: its own back button and reload, and the keyboard alone."""
+"""The way back in a real browser, on a small phone: its own back button and reload."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
 
 import pytest
-from playwright.async_api import Locator, Page, expect
+from playwright.async_api import Page, expect
 
 from tests.security.test_unlock import use_up_the_day
 from tests.support.browser import Visit
@@ -81,7 +80,7 @@ async def test_back_and_reload_on_the_way_to_the_password(
     await page.go_forward()
     await page.get_by_label("Password", exact=True).fill("not this one")
     await page.get_by_role("button", name="Log in", exact=True).click()
-    await expect(page.get_by_role("alert").first).to_be_visible()
+    await expect(page.get_by_text("That address and password do not match.")).to_be_visible()
     await page.go_back()
     await page.get_by_label("Password", exact=True).fill(PASSWORD)
     await page.get_by_role("button", name="Log in", exact=True).click()
@@ -160,96 +159,6 @@ async def test_a_forgotten_password_ends_at_the_app(
     await page.get_by_label("New password", exact=True).fill(NEW_PASSWORD)
     await page.get_by_role("button", name="Save and log in").click()
     await expect_the_app(page, demo_app, email)
-
-
-class Keyboard:
-    """Somebody who has no mouse: Tab, letters and Enter."""
-
-    def __init__(self, page: Page) -> None:
-        self.page = page
-
-    async def reach(self, element: Locator) -> None:
-        """Press Tab until the element has the focus, and see that the focus shows."""
-        await element.wait_for()
-        for _ in range(40):
-            if await element.evaluate("element => element === document.activeElement"):
-                assert await element.evaluate("element => element.matches(':focus-visible')")
-                return
-            await self.page.keyboard.press("Tab")
-        raise AssertionError(f"Tab does not reach {element}")
-
-    async def enter(self, role: str, name: str) -> None:
-        await self.reach(self.page.get_by_role(role, name=name, exact=True))  # type: ignore[arg-type]
-        await self.page.keyboard.press("Enter")
-
-    async def type(self, label: str, text: str, *, send: bool = True) -> None:
-        await self.reach(self.page.get_by_label(label, exact=True))
-        await self.page.keyboard.type(text)
-        if send:
-            await self.page.keyboard.press("Enter")
-
-    async def code(self, portal: PortalServer, email: str) -> None:
-        """The form sends itself when the sixth digit is there."""
-        mail = await asyncio.to_thread(newest_mail, portal, email)
-        await self.type("Code from the mail", mail.code or "", send=False)
-
-
-async def password_by_keys(keys: Keyboard, portal: PortalServer, email: str) -> None:
-    await keys.type("E-mail address", email)
-    await keys.type("Password", PASSWORD)
-
-
-async def code_by_keys(keys: Keyboard, portal: PortalServer, email: str) -> None:
-    await keys.type("E-mail address", email)
-    button = keys.page.get_by_role("button", name="Mail me a code")
-    await keys.reach(button)
-    await keys.page.keyboard.press("Enter")
-    await expect_heading(keys.page, "Check your mail")
-    await keys.code(portal, email)
-
-
-async def recovery_by_keys(keys: Keyboard, portal: PortalServer, email: str) -> None:
-    await keys.type("E-mail address", email)
-    await keys.enter("link", "Forgot it?")
-    await keys.enter("button", "Send the mail")
-    await expect_heading(keys.page, "Check your mail")
-    await keys.code(portal, email)
-    await keys.type("New password", NEW_PASSWORD)
-
-
-async def sign_up_by_keys(keys: Keyboard, portal: PortalServer, email: str) -> None:
-    await keys.enter("link", "Create an account")
-    await keys.page.wait_for_url("**/signup**")
-    await keys.type("E-mail address", email, send=False)
-    await keys.type("Password", PASSWORD)
-    await expect_heading(keys.page, "Check your mail")
-    await keys.code(portal, email)
-
-
-@pytest.mark.parametrize(
-    ("walk", "registered"),
-    [(password_by_keys, True), (code_by_keys, True), (recovery_by_keys, True), (sign_up_by_keys, False)],
-    ids=["password", "mailed_code", "recovery", "sign_up"],
-)
-async def test_the_keyboard_alone_gets_to_the_app(
-    portal_server: PortalServer,
-    demo_app: str,
-    visit: Visit,
-    email: str,
-    walk: Callable[[Keyboard, PortalServer, str], Awaitable[None]],
-    registered: bool,
-) -> None:
-    address = email if registered else an_email("keys")
-    page = await small_phone(visit, demo_app, javascript=True)
-    keys = Keyboard(page)
-    await walk(keys, portal_server, address)
-    await expect_heading(page, "Let Demo app know who you are?")
-    # The buttons of the consent page work once it has been in front for half a second.
-    await expect(page.locator("late-buttons:defined")).to_have_count(1)
-    await expect(page.get_by_role("button", name="Allow", exact=True)).to_be_enabled()
-    await keys.enter("button", "Allow")
-    await expect(page.get_by_role("heading", level=1)).to_have_text("You are logged in")
-    await expect(page.locator("[data-claim=email]")).to_have_text(address)
 
 
 @SCRIPTS

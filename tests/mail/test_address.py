@@ -57,7 +57,7 @@ def test_an_ordinary_address_is_taken(address: str) -> None:
         "\ud800@victim.example",
     ],
 )
-def test_what_could_be_read_as_two_addresses_or_none_is_refused(address: str) -> None:
+def test_e1_what_could_be_read_as_two_addresses_or_none_is_refused(address: str) -> None:
     assert address_problem(address) == "not_one_address"
     with pytest.raises(ValueError, match="not exactly one"):
         ascii_address(address)

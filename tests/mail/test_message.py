@@ -1,5 +1,6 @@
 """Composing, sealing and writing mails: portal/mail/message.py and templates/email/."""
 
+import re
 from email import message_from_bytes
 from email.message import EmailMessage
 from email.policy import SMTP, default
@@ -9,7 +10,7 @@ import jinja2
 import pytest
 
 from portal.crypto.sealing import CannotOpen, Sealer
-from portal.mail.message import Mail, as_mime, compose, open_mail, seal_mail
+from portal.mail.message import Mail, as_mime, compose, flowed, open_mail, seal_mail
 from portal.web.templates import Templates
 
 TEMPLATES = Templates()
@@ -77,12 +78,28 @@ def test_a_missing_value_is_an_error_and_not_a_gap_in_the_mail() -> None:
 
 
 @pytest.mark.adversarial("E4", "Q1")
-def test_names_are_text_in_both_parts() -> None:
+def test_e4_names_are_text_in_both_parts() -> None:
     mail = signup_code(app_name="<b>A & B</b>", display_name='<img src=x onerror="x">')
     assert "<b>A & B</b>" in mail.text  # a text part is not escaped
     assert "<b>" not in mail.html
     assert "<img" not in mail.html
     assert "&lt;b&gt;A &amp; B&lt;/b&gt;" in mail.html
+
+
+@pytest.mark.adversarial("E4")
+@pytest.mark.parametrize("name", ["https://evil.example/win", "Win at www.evil.example", "evil.example", "x://y"])
+def test_e4_mail_programs_make_no_link_of_a_name_or_an_address(name: str) -> None:
+    recipient = "victim+www.evil.example/win@example.com"
+    mail = signup_code(app_name=name, display_name=name, recipient=recipient)
+    body = mail.html.partition("<body")[2]  # the title, which no program shows, is the subject
+    for part in (mail.text, body):
+        assert not re.search(r"evil\.example|www\.e|x://y", part)
+        assert name in part.replace("\u200b", ""), "nothing is missing to the eye"
+        assert recipient in part.replace("\u200b", "")
+        assert LINK in part
+    assert mail.to == recipient
+    # The positive control: an ordinary name and an ordinary address stay as they are.
+    assert "\u200b" not in (plain := signup_code(app_name="Acme & Sons", recipient="a.b@example.com")).text + plain.html
 
 
 @pytest.mark.asvs("1.3.11")
@@ -92,7 +109,7 @@ def test_names_are_text_in_both_parts() -> None:
     ["\r\n", "\n", "\r", "\u2028", "\u2029", "\x0b", "\x0c", "\x00", "\x85", "\u202e"],
     ids=lambda text: f"U+{ord(text[0]):04X}",
 )
-def test_a_line_break_in_a_name_starts_no_header(break_: str) -> None:
+def test_e1_a_line_break_in_a_name_starts_no_header(break_: str) -> None:
     hostile = f"Acme{break_}Bcc: victim@example.com"
     read = parsed(signup_code(app_name=hostile, display_name=hostile))
     assert read["Bcc"] is None
@@ -102,7 +119,7 @@ def test_a_line_break_in_a_name_starts_no_header(break_: str) -> None:
 
 
 @pytest.mark.adversarial("E1")
-def test_a_mail_to_two_people_cannot_be_composed() -> None:
+def test_e1_a_mail_to_two_people_cannot_be_composed() -> None:
     for hostile in ("a@evil.example,v@victim.example", "v@victim.example\r\nBcc: m@evil.example"):
         with pytest.raises(ValueError, match="not exactly one"):
             signup_code(recipient=hostile)
@@ -120,7 +137,7 @@ def test_the_written_mail_has_two_readable_parts_and_is_marked_as_automatic() ->
     assert read.get_content_type() == "multipart/alternative"
     assert [part.get_content_type() for part in read.iter_parts()] == ["text/plain", "text/html"]
     text, html = (part.get_content() for part in read.iter_parts())
-    assert text.splitlines() == mail.text.splitlines()
+    assert text.splitlines() == flowed(mail.text).splitlines()
     assert html.splitlines() == mail.html.splitlines()
     assert read["Auto-Submitted"] == "auto-generated"
     assert str(read["From"]) == "Example Portal <no-reply@portal.example>"

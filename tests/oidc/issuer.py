@@ -101,7 +101,8 @@ class Issuer:
 def make_issuer(server: PortalServer, name: str, email: str, *registration: str) -> Issuer:
     """Make a namespace, its host and an app as an operator does, and sign somebody up there."""
     command = _command(server)
-    tenant = Tenant(server, f"{name}{secrets.token_hex(3)}", [])
+    # Letters alone: a name that ended in six digits would look like a code in a mail that names the app.
+    tenant = Tenant(server, name + "".join(secrets.choice("abcdefghkmnpqrstuvwxyz") for _ in range(6)), [])
     assert command.run("namespaces", "create", tenant.name, "--name", name.title()).status == 0
     assert command.run("namespaces", "add-host", tenant.name, tenant.host).status == 0
     app_name = f"App of {tenant.name}"

@@ -127,7 +127,7 @@ async def test_the_person_is_told_once(world: World, alice: Browser) -> None:
         assert_refused(response)
     await assert_ended(world, app, first, second)
     (mail,) = (await world.mails("alice@example.com"))[before:]
-    assert mail.subject == "You were logged out of Tea & Cake to protect your account"
+    assert mail.subject == "To protect your account you were logged out of Tea & Cake"
     assert f"{ISSUER}/account/devices" in mail.text
     assert "Tea &amp; Cake" in mail.html
     for token in (first["refresh_token"], second["refresh_token"]):

@@ -119,6 +119,7 @@ async def test_nothing_can_be_hung_on_another_namespaces_people_or_apps(world: W
             browser_digest=None,
             parameters={},
             valid_for=timedelta(hours=1),
+            ip_address="",
         )
     issued = await token_queries.issue_tokens(
         world.database, "another", code_id=str(uuid.uuid4()), access_digest="x", refresh_digest="y", actor={}

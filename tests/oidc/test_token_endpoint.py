@@ -30,7 +30,7 @@ async def test_a_wrong_secret_is_refused_with_a_challenge(world: World, app: App
     right, app.client_secret = app.client_secret, "wrong" * 9
     response = await app.redeem(code)
     assert_refused(response, "invalid_client", 401)
-    assert response.headers["www-authenticate"].startswith("Basic ")
+    assert response.headers["www-authenticate"] == 'Basic realm="apps"', "RFC 7617 section 2 asks for a realm"
     (failed,) = await world.events("client_authentication_failed", app.client_id)
     assert failed["new_values"] == {"reason": "wrong_secret"}
     app.client_secret = right

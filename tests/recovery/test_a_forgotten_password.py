@@ -106,7 +106,7 @@ def test_the_new_password_works_the_old_one_not_and_everything_else_has_ended(
         assert name in names, names
 
 
-def test_without_the_mailed_proof_no_step_sets_a_password(
+def test_f1_without_the_mailed_proof_no_step_sets_a_password(
     portal_server: PortalServer, zoe: Person, somebody: Somebody, email: str
 ) -> None:
     """Adversarial F1: empty posts, skipped steps, somebody else's flow."""

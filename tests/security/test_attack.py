@@ -61,7 +61,7 @@ class Attacker:
         return answer.status_code
 
 
-def test_the_owner_gets_in_throughout_and_the_attacker_gets_no_more_guesses_than_the_budget(
+def test_g1_g6_the_owner_gets_in_throughout_and_the_attacker_gets_no_more_guesses_than_the_budget(
     attacked: CountedPortal,
 ) -> None:
     email = an_email("victim")

@@ -7,6 +7,7 @@ from typing import Any
 
 import httpx
 import pytest
+from argon2 import extract_parameters
 
 from portal.accounts.provisioning import Provisioned, provision_user
 from portal.crypto.hashing import PASSWORDS
@@ -18,11 +19,15 @@ from tests.support.statements import CountedPortal, Work, shape_of
 
 KNOWN, UNKNOWN = "alice@example.com", "adele@example.com"
 DISABLED, WITHOUT_PASSWORD, UNPROVEN = "agnes@example.com", "april@example.com", "aiden@example.com"
+ELSEWHERE, TWO_STEPS = "amber@example.com", "alwin@example.com"
+OTHER_TENANT = "another-tenant"
 OTHERS = [
     pytest.param(UNKNOWN, id="unknown"),
     pytest.param(DISABLED, id="disabled"),
     pytest.param(WITHOUT_PASSWORD, id="without_password"),
     pytest.param(UNPROVEN, id="unproven"),
+    pytest.param(ELSEWHERE, id="another_tenants"),
+    pytest.param(TWO_STEPS, id="with_a_second_step"),
 ]
 
 pytestmark = [pytest.mark.asvs("6.3.8"), pytest.mark.adversarial("H1", "H2")]
@@ -35,16 +40,22 @@ def accounts(counted: CountedPortal) -> None:
     async def work() -> None:
         database = Database(counted.database.app_url, pool_size=1)
         password_hash = await PASSWORDS.hash(PASSWORD)
-        for email in (KNOWN, DISABLED, UNPROVEN):
+        for email in (KNOWN, DISABLED, UNPROVEN, TWO_STEPS):
             made = await provision_user(
                 database, "default", email, password_hash=password_hash, verified=email != UNPROVEN
             )
             assert isinstance(made, Provisioned)
         await provision_user(database, "default", WITHOUT_PASSWORD, verified=True)
+        await database.fetchval("select authn.create_namespace($1, 'Another', null)", OTHER_TENANT)
+        await provision_user(database, OTHER_TENANT, ELSEWHERE, password_hash=password_hash, verified=True)
         await database.close()
 
     run_now(work)
-    counted.sql(f"update authn.users set disabled_at = now() where email = '{DISABLED}'")
+    counted.sql(
+        f"update authn.users set disabled_at = now() where email = '{DISABLED}'",
+        "insert into authn.mfa_secrets (namespace, user_id, mfa_type, secret, second_step) "
+        f"select namespace, id, 'totp', 'sealed', true from authn.users where email = '{TWO_STEPS}'",
+    )
 
 
 @pytest.fixture(autouse=True)
@@ -97,6 +108,18 @@ def fail_to_log_in(stranger: Stranger) -> None:
     for tries in range(7):
         answer = stranger.post("/login/password", email=stranger.email, password="a wrong guess")
         assert answer.status_code == (422 if tries < 5 else 429)
+    stranger.get("/login")
+
+
+def fail_after_strangers_used_up_the_day(stranger: Stranger) -> None:
+    """The lock of a day, and the mail that lifts it: addresses without an account are locked as well."""
+    stranger.portal.sql(
+        "insert into authn.login_attempts (namespace, email, success, ip_address) "
+        f"select 'default', '{stranger.email}', false, '198.51.100.1'::inet + n from generate_series(1, 100) n"
+    )
+    identify(stranger)
+    for _ in range(4):  # three of them are mailed
+        assert stranger.post("/login/password", email=stranger.email, password="a wrong guess").status_code == 429
     stranger.get("/login")
 
 
@@ -172,6 +195,7 @@ def ask_for_too_many_mails(stranger: Stranger) -> None:
     [
         identify,
         fail_to_log_in,
+        fail_after_strangers_used_up_the_day,
         fail_to_log_in_at_once,
         fail_to_sign_up,
         correct_the_address,
@@ -180,15 +204,35 @@ def ask_for_too_many_mails(stranger: Stranger) -> None:
         ask_for_too_many_mails,
     ],
 )
-def test_no_answer_and_no_work_tells_whether_an_address_has_an_account(
+def test_h1_h2_no_answer_and_no_work_tells_whether_an_address_has_an_account(
     counted: CountedPortal, journey: Any, other: str
 ) -> None:
     known, stranger = Stranger(counted, KNOWN), Stranger(counted, other)
+    before = newest_event(counted)
     journey(known)
     journey(stranger)
     assert known.seen == stranger.seen
     assert known.cost == stranger.cost
     assert any(work.statements for work in known.cost), "nothing was counted"
+    # What was refused is written down of both alike, each under the address that was typed.
+    assert events_about(counted, KNOWN, before) == events_about(counted, other, before)
+    assert journey is identify or events_about(counted, KNOWN, before)
+    # The positive control: whoever knows the password is let in, and that can be told.
+    counted.sql("delete from authn.login_attempts")
+    honest = Stranger(counted, KNOWN)
+    assert honest.post("/login/password", email=KNOWN, password=PASSWORD).status_code == 303
+    assert "portal_session" in honest.http.cookies
+
+
+def newest_event(portal: CountedPortal) -> int:
+    return int(portal.rows("select max(id) as id from authn.audit_events")[0]["id"])
+
+
+def events_about(portal: CountedPortal, email: str, after: int) -> list[str]:
+    rows = portal.rows(
+        "select event_type from authn.audit_events where resource_id = $1 and id > $2 order by id", email, after
+    )
+    return [row["event_type"] for row in rows]
 
 
 def test_the_comparison_sees_a_difference_where_there_is_one(counted: CountedPortal) -> None:
@@ -200,12 +244,21 @@ def test_the_comparison_sees_a_difference_where_there_is_one(counted: CountedPor
 
 
 @pytest.mark.adversarial("U5")
-def test_every_password_that_is_checked_costs_exactly_one_hash(counted: CountedPortal) -> None:
-    for email in (KNOWN, UNKNOWN, DISABLED, WITHOUT_PASSWORD):
+def test_u5_every_password_that_is_checked_costs_exactly_one_hash(counted: CountedPortal) -> None:
+    for email in (KNOWN, UNKNOWN, DISABLED, WITHOUT_PASSWORD, UNPROVEN, ELSEWHERE, TWO_STEPS):
+        before = newest_event(counted)
         stranger = Stranger(counted, email)
         stranger.post("/login/password", email=email, password="a wrong guess")
         stranger.post("/signup", email=email, new_password="a password of mine")
         assert [work.hashes for work in stranger.cost] == [1, 1], email
+        assert events_about(counted, email, before) == ["login_attempt_failed", "signup_started"], email
+    # The same parameters for everybody: a decoy that is cheaper would tell.
+    [stored] = counted.rows("select password_hash from authn.users where email = $1", KNOWN)
+    assert extract_parameters(stored["password_hash"]) == extract_parameters(PASSWORDS._decoy)
+    # The positive control: the right password costs one as well, and lets in.
+    honest = Stranger(counted, KNOWN)
+    assert honest.post("/login/password", email=KNOWN, password=PASSWORD).status_code == 303
+    assert honest.cost[0].hashes == 1
 
 
 def test_a_sign_up_sends_one_mail_whoever_it_is_and_only_the_mail_tells(counted: CountedPortal) -> None:

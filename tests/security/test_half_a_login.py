@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import cast
+from urllib.parse import quote
 
 import pytest
 from litestar import Litestar
@@ -12,6 +13,7 @@ from litestar.routes import HTTPRoute
 from portal.app import create_app
 from portal.settings import load_settings
 from portal.web.gate import Gate
+from tests.support.events import events_about, happened, refused
 from tests.support.person import PASSWORD, Person, an_email
 from tests.support.second_step import App, set_up_app
 from tests.support.server import SECRET_KEY, PortalServer
@@ -60,7 +62,15 @@ def half(portal_server: PortalServer, bo: tuple[str, App]) -> Iterator[Person]:
         thief.log_in(bo[0], PASSWORD, remember_device="on")
         assert "Second step" in thief.page.text
         assert thief.session_cookie is None
+        assert happened(portal_server, bo[0], "second_step_due", proven=["password"])
         yield thief
+
+
+@pytest.fixture(scope="module")
+def whole(portal_server: PortalServer) -> Iterator[Person]:
+    """Somebody who is logged in, for whom the same routes do something else."""
+    with Person(portal_server) as owner:
+        yield owner.sign_up(an_email("whole"))
 
 
 @pytest.fixture(scope="module")
@@ -89,16 +99,56 @@ def test_there_are_routes_to_try() -> None:
 
 
 @pytest.mark.parametrize(("method", "path"), ROUTES, ids=[f"{method} {path}" for method, path in ROUTES])
-def test_who_has_proven_the_password_only_is_answered_like_a_stranger(
-    bo: tuple[str, App], half: Person, stranger: Person, method: str, path: str
+def test_f2_who_has_proven_the_password_only_is_answered_like_a_stranger(
+    bo: tuple[str, App], half: Person, stranger: Person, whole: Person, method: str, path: str
 ) -> None:
     assert answered(half, method, path) == answered(stranger, method, path)
+    if path.startswith("/account") and method == "GET" and "undo" not in path:
+        # The positive control: whoever is logged in gets another answer there than the way to the login page.
+        assert answered(half, method, path)[:2] == (303, f"/login?return_to={quote(path)}")
+        assert answered(whole, method, path)[1] != f"/login?return_to={quote(path)}"
 
 
-def test_an_app_learns_nothing_before_the_second_step(
+def test_f2_a_form_of_the_account_does_nothing_and_leaves_an_event(
+    bo: tuple[str, App], somebody: Somebody, portal_server: PortalServer
+) -> None:
+    email, app = bo
+    thief = somebody().log_in(email, PASSWORD)
+    waiting = thief.page
+    own = {"origin": thief.origin, "content-type": "application/x-www-form-urlencoded"}
+    for path in (
+        "/account/passkeys/options",
+        "/account/passkeys",
+        "/account/authenticator-app",
+        "/account/recovery-codes",
+        "/account/password",
+        "/account/devices/end-others",
+    ):
+        answer = thief.http.post(path, headers=own, content="x=1")
+        assert answer.status_code == 303, path
+        assert answer.headers["location"].startswith("/login"), path
+    thief.post("/oauth2/token", {"grant_type": "authorization_code", "code": "x" * 43})
+    assert thief.response.status_code == 401
+    assert not thief.is_logged_in()
+    assert "no_session" in refused(thief)
+    names = [name for name, _values in events_about(portal_server, email)]
+    assert names.count("mfa_added") == 1, "the owner's own app, and nothing that the thief tried"
+    # A cookie of a session that never was is no way round the second step either.
+    thief.http.cookies.set("portal_session", "x" * 43, domain="localhost.local")
+    assert not thief.is_logged_in()
+    assert "dead_session" in refused(thief)
+    # The positive control: with the second step the same browser is logged in, and remembered as it asked.
+    thief.page = waiting
+    allow_a_code_again(portal_server, email)
+    thief.submit("/login/totp", code=app.code())
+    assert thief.is_logged_in()
+    assert happened(portal_server, email, "session_created")
+
+
+def test_f2_an_app_learns_nothing_before_the_second_step(
     bo: tuple[str, App], demo_app: str, somebody: Somebody, portal_server: PortalServer
 ) -> None:
-    email, _app = bo
+    email, app = bo
     thief = somebody().open(demo_app).follow("Log in")
     thief.submit("/login", email=email).submit("/login/password", password=PASSWORD)
     assert "Second step" in thief.page.text
@@ -107,10 +157,17 @@ def test_an_app_learns_nothing_before_the_second_step(
     assert thief.open(asked_again).page.heading == "Log in"
     silent = asked_again + "&prompt=none"
     assert "error=login_required" in thief.http.get(silent, follow_redirects=False).headers["location"]
+    assert happened(portal_server, email, "second_step_due", proven=["password"])
+    # The positive control: behind the second step the app is told who it is.
+    thief.submit("/login", email=email).submit("/login/password", password=PASSWORD)
+    allow_a_code_again(portal_server, email)
+    thief.submit("/login/totp", code=app.code())
+    thief.submit("/oauth2/consent", {"decision": "allow"})
+    assert email in thief.page.text
 
 
 @pytest.mark.adversarial("F7")
-def test_the_first_factor_of_one_flow_is_nothing_in_another(bo: tuple[str, App], somebody: Somebody) -> None:
+def test_f7_the_first_factor_of_one_flow_is_nothing_in_another(bo: tuple[str, App], somebody: Somebody) -> None:
     email, app = bo
     mallory = somebody()
     her_own = an_email("mallory")
@@ -126,6 +183,7 @@ def test_the_first_factor_of_one_flow_is_nothing_in_another(bo: tuple[str, App],
     # A flow of another browser, and one without a first factor.
     mallory.post("/login/totp", {"flow": thief.page.form("/login/totp").fields["flow"], "code": hers.code()})
     assert mallory.response.status_code == 403
+    assert "foreign_flow" in refused(mallory)
     fresh = somebody().open("/login").submit("/login", email=email)
     fresh.post("/login/totp", {"flow": fresh.response.url.params["flow"], "code": app.code(1)})
     assert not fresh.is_logged_in()
@@ -135,10 +193,16 @@ def test_the_first_factor_of_one_flow_is_nothing_in_another(bo: tuple[str, App],
     flow = mallory.page.form("/login/totp").fields["flow"]
     mallory.post("/login/password", {"flow": flow, "email": email, "password": PASSWORD})
     assert not mallory.is_logged_in()
+    # The positive control: her own code in her own flow.
+    mallory.log_in(her_own, PASSWORD).submit("/login/totp", code=hers.code())
+    assert mallory.is_logged_in()
 
 
-def test_a_finished_second_step_cannot_be_sent_again(bo: tuple[str, App], somebody: Somebody) -> None:
+def test_f2_a_finished_second_step_cannot_be_sent_again(
+    bo: tuple[str, App], somebody: Somebody, portal_server: PortalServer
+) -> None:
     email, app = bo
+    allow_a_code_again(portal_server, email)
     person = somebody().log_in(email, PASSWORD)
     fields = {"flow": person.page.form("/login/totp").fields["flow"], "code": app.code()}
     person.submit("/login/totp", code=fields["code"])
@@ -147,3 +211,12 @@ def test_a_finished_second_step_cannot_be_sent_again(bo: tuple[str, App], somebo
     person.post("/login/totp", fields)
     assert person.response.status_code == 410
     assert not person.is_logged_in()
+    assert "dead_flow" in refused(person)
+
+
+def allow_a_code_again(portal: PortalServer, email: str) -> None:
+    """Let the half minute of the app's last code pass."""
+    portal.sql(
+        "update authn.mfa_secrets m set last_step = m.last_step - 10 from authn.users u "
+        f"where u.id = m.user_id and u.email = '{email}' and m.mfa_type = 'totp'"
+    )

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import httpx
 import pytest
 
+from tests.security.test_refusals import refusals_of
 from tests.support.html import HtmlPage
 from tests.support.person import FIREFOX, IPHONE, PASSWORD, Person, Somebody, an_email, newest_mail
 from tests.support.server import PortalServer, an_address
@@ -34,7 +35,7 @@ def everything(portal: PortalServer) -> dict[str, object]:
 
 
 @pytest.mark.parametrize("registered", [False, True], ids=["new_address", "registered_address"])
-def test_opening_the_link_changes_nothing_however_often_and_by_whomever(
+def test_e6_opening_the_link_changes_nothing_however_often_and_by_whomever(
     portal_server: PortalServer, zoe: Person, registered: bool
 ) -> None:
     email = an_email()
@@ -87,11 +88,20 @@ def test_e6_every_kind_of_link_waits_for_its_button(
             assert answer.status_code == 200
     zoe.http.get(link)
     assert everything(portal_server) == before
+    # A scanner that presses buttons comes from no page of ours, and uses nothing up either.
+    presser = somebody()
+    assert presser.http.post(link).status_code == 403
+    assert refusals_of(portal_server, presser.http.headers["x-forwarded-for"]) == [("cross_site", 1)]
     # The positive control: the button does change something.
     zoe.open(link).submit(link)
     assert everything(portal_server) != before
     leads_to = {"login": "/account", "nobody": "/signup", "recovery": "/recover/password", "unlock": "/login"}
     assert zoe.path == leads_to[kind]
+    # And once: whoever presses it now is refused, and the log says so.
+    late = somebody().post(link)
+    assert late.response.status_code == 410
+    assert not late.is_logged_in()
+    assert refusals_of(portal_server, late.http.headers["x-forwarded-for"]) == [("dead_link", 1)]
 
 
 def test_the_button_works_once(portal_server: PortalServer, zoe: Person) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
+from tests.methods.passkey.test_passkeys import add_passkey, use_passkey
 from tests.support.person import IPHONE, PASSWORD, Mail, Person, Somebody, an_email, mails_to
 from tests.support.server import PortalServer, an_address
 
@@ -43,7 +44,7 @@ def try_to_log_in(person: Person, email: str, password: str = PASSWORD) -> httpx
     return person.post("/login/password", {**fields, "password": password}).response
 
 
-def test_one_mail_lets_the_owner_in_from_a_new_browser(
+def test_g6_one_mail_lets_the_owner_in_from_a_new_browser(
     portal_server: PortalServer, owner: tuple[str, Person], somebody: Somebody
 ) -> None:
     email, known = owner
@@ -67,6 +68,22 @@ def test_one_mail_lets_the_owner_in_from_a_new_browser(
         email,
     )
     assert [event["event_type"] for event in events] == ["login_unlock_requested", "login_unlocked"]
+
+
+def test_g6_a_passkey_knows_no_lock(portal_server: PortalServer, zoe: Person, somebody: Somebody) -> None:
+    """Nothing is guessed at a passkey, so no stranger's guesses stand in its way, in whichever browser."""
+    email = an_email()
+    zoe.sign_up(email)
+    passkey = add_passkey(zoe)
+    use_up_the_day(portal_server, email)
+    assert try_to_log_in(somebody(), email).status_code == 429
+    assert use_passkey(somebody(), passkey).is_logged_in()
+    events = portal_server.rows(
+        "select new_values ->> 'kind' as kind from authn.audit_events "
+        "where event_type = 'login_unlock_requested' and resource_id = $1",
+        email,
+    )
+    assert len(events) == 1, "the stranger's try"
 
 
 def test_the_page_leads_back_to_where_the_login_began(
@@ -101,7 +118,7 @@ def test_opening_the_link_changes_nothing_and_it_works_once(
     assert try_to_log_in(scanner, email).status_code == 429
 
 
-def test_the_owners_press_gives_the_stranger_who_asked_no_try(
+def test_g6_the_owners_press_gives_the_stranger_who_asked_no_try(
     portal_server: PortalServer, owner: tuple[str, Person], somebody: Somebody
 ) -> None:
     email, _known = owner
@@ -135,7 +152,7 @@ def test_an_unlocked_browser_has_ten_tries_for_an_hour(
 
 
 @pytest.mark.adversarial("G7")
-def test_three_mails_an_hour_and_the_same_page_after_them(
+def test_g6_g7_three_mails_an_hour_and_the_same_page_after_them(
     portal_server: PortalServer, owner: tuple[str, Person], somebody: Somebody
 ) -> None:
     email, _known = owner
@@ -161,7 +178,7 @@ def test_three_mails_an_hour_and_the_same_page_after_them(
     )
 
 
-def test_guesses_do_not_use_up_the_mails_with_codes(
+def test_g6_guesses_do_not_use_up_the_mails_with_codes(
     portal_server: PortalServer, owner: tuple[str, Person], somebody: Somebody
 ) -> None:
     email, _known = owner
@@ -197,7 +214,7 @@ def test_a_lock_of_fifteen_minutes_is_still_a_matter_of_waiting(
 
 
 @pytest.mark.adversarial("H2")
-def test_a_disabled_account_gets_a_mail_that_says_so_and_offers_no_sign_up(
+def test_h2_a_disabled_account_gets_a_mail_that_says_so_and_offers_no_sign_up(
     portal_server: PortalServer, somebody: Somebody
 ) -> None:
     email = an_email()

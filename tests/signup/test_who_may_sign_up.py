@@ -171,7 +171,7 @@ def test_without_an_invitation_the_page_says_the_same_and_the_mail_says_why(a_te
         assert wrong.response.status_code == 422
 
 
-def test_no_code_makes_an_account_without_an_invitation(a_tenant: MakeTenant) -> None:
+def test_g8_no_code_makes_an_account_without_an_invitation(a_tenant: MakeTenant) -> None:
     tenant, email = a_tenant(signup="invite"), an_email()
     sign_up_in_vain(tenant, email)
 

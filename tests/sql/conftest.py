@@ -8,7 +8,9 @@ from typing import Any
 import asyncpg
 import pytest
 
-from tests.support.database import TestDatabase, connect
+from tests.support.database import STATEMENT_CACHE, TestDatabase, connect
+
+AT_ONCE = 40  # calls, each on a connection of its own
 
 
 class Sql:
@@ -68,6 +70,15 @@ async def superuser(module_database: TestDatabase) -> AsyncIterator[asyncpg.Conn
     connection = await asyncpg.connect(module_database.superuser_url)
     yield connection
     await connection.close()
+
+
+@pytest.fixture(scope="module")
+async def pool(module_database: TestDatabase) -> AsyncIterator[asyncpg.Pool]:
+    """Connections for calls that are made at once."""
+    async with asyncpg.create_pool(
+        module_database.app_url, min_size=AT_ONCE, max_size=AT_ONCE, statement_cache_size=STATEMENT_CACHE
+    ) as pool:
+        yield pool
 
 
 @pytest.fixture

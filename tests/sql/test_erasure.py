@@ -10,10 +10,10 @@ import pytest
 from tests.sql.conftest import Sql
 
 OLD_EMAIL, EMAIL, SECOND = "maria.old@example.com", "maria@example.com", "maria.second@example.net"
-PHONE = "+41791112233"
+PHONE, SECOND_STEP_PHONE, FORMER_PHONE = "+41791112233", "+41791112244", "+41791112255"
 IP, BROWSER = "203.0.113.77", "MariasBrowser/1.0"
 ADMIN_IP, ADMIN_BROWSER = "198.51.100.8", "AdminBrowser/1.0"
-MARKERS = ("maria", PHONE, IP, "MariasBrowser", "Marienkäfer", "Lake Maria")
+MARKERS = ("maria", PHONE, SECOND_STEP_PHONE, FORMER_PHONE, IP, "MariasBrowser", "Marienkäfer", "Lake Maria")
 
 # Nothing with words in it is left out: also names of columns' types that may come later are searched as text.
 SEARCH = """
@@ -50,6 +50,19 @@ async def _as(sql: Sql, actor: str, function: str, *arguments: Any, namespace: s
     return await sql.connection.fetchval(query, *arguments, namespace, actor)
 
 
+async def _set_up_phone(sql: Sql, user_id: Any, phone: str, herself: str, namespace: str) -> None:
+    """Make a number the second step."""
+    session = await sql.value("start_session", user_id, phone, "{}", herself, namespace)
+    proof = {"verification_id": str(uuid.uuid4()), "code_digest": "c"}
+    wish = {"purpose": "sms_set_up", "user_id": str(user_id), "phone": phone, "browser_digest": "b", **proof,
+            "link_digest": phone, "code_expires_in": 600, "expires_in": 600, "message": "sealed"}  # fmt: skip
+    sent = await sql.row("send_second_step_text", json.dumps(wish), herself, namespace)
+    assert sent
+    login = {"flow_id": str(sent["flow_id"]), "browser_digest": "b", "user_id": str(user_id)}
+    outcome = await sql.value("enrol_phone", json.dumps(login), json.dumps(proof), session, None, herself, namespace)
+    assert outcome == "enrolled"
+
+
 async def _live_a_life(sql: Sql, namespace: str) -> Any:
     """Do all that leaves traces of a person; return their id."""
     before = _actor(None)
@@ -81,6 +94,8 @@ async def _live_a_life(sql: Sql, namespace: str) -> Any:
     await _as(sql, before, "extend_session", "s2", None, namespace=namespace)
     await _as(sql, herself, "create_api_key", user_id, "k", "Marias laptop", None, namespace=namespace)
     await _as(sql, herself, "add_mfa", user_id, "totp", "secret", "Marias phone", namespace=namespace)
+    for phone in (FORMER_PHONE, SECOND_STEP_PHONE):
+        await _set_up_phone(sql, user_id, phone, herself, namespace)
     await _as(sql, herself, "create_token", user_id, "t", "magic_link", None, namespace=namespace)
     for email in (EMAIL, SECOND, OLD_EMAIL):
         await sql.rows("begin_password_login", email, "b", before, namespace)
@@ -95,7 +110,7 @@ async def _live_a_life(sql: Sql, namespace: str) -> Any:
     }  # fmt: skip
     await sql.value("create_client", json.dumps(client), admin, namespace)
     hint = json.dumps({"login_hint": "Maria@Example.com"})
-    await sql.value("store_authorization_request", "app", "b", hint, "1 hour", namespace)
+    await sql.value("store_authorization_request", "app", "b", hint, "1 hour", "", namespace)
     await sql.value("record_consent", user_id, "app", ["openid"], herself, namespace)
     await _as(sql, admin, "update_password", user_id, "another", namespace=namespace)
     return user_id

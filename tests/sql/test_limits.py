@@ -4,28 +4,17 @@ import asyncio
 import json
 import secrets
 import uuid
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
 
 import asyncpg
 import pytest
 
-from tests.sql.conftest import Sql
+from tests.sql.conftest import AT_ONCE, Sql
 from tests.support.account_in_sql import Person as Account
-from tests.support.database import STATEMENT_CACHE, TestDatabase
 
-AT_ONCE = 40
 EMAIL, BROWSER, OTHER_BROWSER = "alice@example.com", "a-browser", "another-browser"
 ADDRESS = "203.0.113.9"
-
-
-@pytest.fixture(scope="module")
-async def pool(module_database: TestDatabase) -> AsyncIterator[asyncpg.Pool]:
-    async with asyncpg.create_pool(
-        module_database.app_url, min_size=AT_ONCE, max_size=AT_ONCE, statement_cache_size=STATEMENT_CACHE
-    ) as pool:
-        yield pool
 
 
 def actor(address: str = ADDRESS) -> str:

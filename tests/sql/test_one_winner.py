@@ -4,24 +4,12 @@ import asyncio
 import json
 import uuid
 from collections import Counter
-from collections.abc import AsyncIterator
 from typing import Any
 
 import asyncpg
 import pytest
 
-from tests.sql.conftest import Sql
-from tests.support.database import STATEMENT_CACHE, TestDatabase
-
-AT_ONCE = 40
-
-
-@pytest.fixture(scope="module")
-async def pool(module_database: TestDatabase) -> AsyncIterator[asyncpg.Pool]:
-    async with asyncpg.create_pool(
-        module_database.app_url, min_size=AT_ONCE, max_size=AT_ONCE, statement_cache_size=STATEMENT_CACHE
-    ) as pool:
-        yield pool
+from tests.sql.conftest import AT_ONCE, Sql
 
 
 async def _at_once(pool: asyncpg.Pool, query: str, *arguments: object) -> list[list[asyncpg.Record]]:

@@ -3,27 +3,16 @@
 import asyncio
 import json
 import secrets
-from collections.abc import AsyncIterator
 from typing import Any
 
 import asyncpg
 import pytest
 
-from tests.sql.conftest import Sql
+from tests.sql.conftest import AT_ONCE, Sql
 from tests.support.account_in_sql import BROWSER, Person
-from tests.support.database import STATEMENT_CACHE, TestDatabase
 
-AT_ONCE = 40
 PER_PREFIX = 300  # challenges of a minute that wait for their answers
 FACTOR = {"method": "passkey", "amr": ["swk", "user"], "multi": True}
-
-
-@pytest.fixture(scope="module")
-async def pool(module_database: TestDatabase) -> AsyncIterator[asyncpg.Pool]:
-    async with asyncpg.create_pool(
-        module_database.app_url, min_size=AT_ONCE, max_size=AT_ONCE, statement_cache_size=STATEMENT_CACHE
-    ) as pool:
-        yield pool
 
 
 @pytest.fixture

@@ -5,30 +5,19 @@ import json
 import secrets
 import uuid
 from collections import Counter
-from collections.abc import AsyncIterator
 from typing import Any
 
 import asyncpg
 import pytest
 
-from tests.sql.conftest import Sql
+from tests.sql.conftest import AT_ONCE, Sql
 from tests.support.account_in_sql import BROWSER, Person
-from tests.support.database import STATEMENT_CACHE, TestDatabase
 
-AT_ONCE = 40
 PASSWORD = {"method": "password", "amr": ["pwd"]}
 MAIL = {"method": "email_code", "amr": ["email"]}
 TOTP = {"method": "totp", "amr": ["otp"], "second": True}
 PASSKEY = {"method": "passkey", "amr": ["swk", "user"], "second": True, "multi": True}
 TOUCHED_KEY = {"method": "passkey", "amr": ["swk"], "second": True}
-
-
-@pytest.fixture(scope="module")
-async def pool(module_database: TestDatabase) -> AsyncIterator[asyncpg.Pool]:
-    async with asyncpg.create_pool(
-        module_database.app_url, min_size=AT_ONCE, max_size=AT_ONCE, statement_cache_size=STATEMENT_CACHE
-    ) as pool:
-        yield pool
 
 
 @pytest.fixture

@@ -3,25 +3,14 @@
 import asyncio
 import json
 from collections import Counter
-from collections.abc import AsyncIterator
 
 import asyncpg
 import pytest
 
-from tests.sql.conftest import Sql
+from tests.sql.conftest import AT_ONCE, Sql
 from tests.support.account_in_sql import BROWSER, Person
-from tests.support.database import STATEMENT_CACHE, TestDatabase
 
-AT_ONCE = 40
 PASSWORD = {"method": "password", "amr": ["pwd"]}
-
-
-@pytest.fixture(scope="module")
-async def pool(module_database: TestDatabase) -> AsyncIterator[asyncpg.Pool]:
-    async with asyncpg.create_pool(
-        module_database.app_url, min_size=AT_ONCE, max_size=AT_ONCE, statement_cache_size=STATEMENT_CACHE
-    ) as pool:
-        yield pool
 
 
 @pytest.fixture

@@ -9,10 +9,8 @@ import asyncpg
 import pytest
 
 from tests.sql.conftest import Sql
-from tests.sql.test_passkeys import passkey, pool
+from tests.sql.test_passkeys import passkey
 from tests.support.account_in_sql import BROWSER, Person
-
-__all__ = ["pool"]
 
 PASSWORD_LOGIN = [{"method": "password", "amr": ["pwd"]}]
 

@@ -101,6 +101,57 @@ async def test_the_newest_invitation_is_the_one_that_works(sql: Sql, tenant: str
     assert await sql.row("find_invite", "third", tenant) is None
 
 
+@pytest.mark.adversarial("G9")
+@pytest.mark.parametrize(("microseconds", "usable"), [(1, True), (0, False), (-1, False)])
+async def test_g9_an_invitation_ends_at_its_very_moment(
+    superuser: asyncpg.Connection, tenant: str, microseconds: int, usable: bool
+) -> None:
+    """In one transaction, where now() stands still."""
+    async with superuser.transaction():
+        as_superuser = Sql(superuser)
+        await policy(as_superuser, tenant, signup="invite")
+        await invite(as_superuser, tenant)
+        await superuser.execute(
+            "update authn.invites set expires_at = now() + $1 * interval '1 microsecond' where namespace = $2",
+            microseconds, tenant,
+        )  # fmt: skip
+        assert await as_superuser.row("find_invite", "digest", tenant) == {"email": EMAIL, "usable": usable}
+        assert await superuser.fetchval("select authn._signup_permitted($1, $2)", EMAIL, tenant) is usable
+
+
+async def test_an_invitation_is_withdrawn_once_and_where_it_was_made(sql: Sql, tenant: str) -> None:
+    await invite(sql, tenant)
+    assert await sql.value("withdraw_invite", EMAIL, "{}", f"{tenant}-other") is False
+    assert await sql.value("withdraw_invite", "nobody@acme.example", "{}", tenant) is False
+    assert await sql.value("withdraw_invite", f" {EMAIL.upper()}", '{"actor_id": "ops"}', tenant) is True
+    assert await sql.value("withdraw_invite", EMAIL, "{}", tenant) is False
+    assert await sql.row("find_invite", "digest", tenant) == {"email": EMAIL, "usable": False}
+    withdrawn = [event for event in await sql.events(tenant) if event["event_type"] == "invite_withdrawn"]
+    assert [(event["actor_id"], event["new_values"]) for event in withdrawn] == [("ops", {"email": EMAIL})]
+
+
+async def test_g9_an_invitation_is_withdrawn_or_used_and_never_both(
+    sql: Sql, tenant: str, module_database: TestDatabase
+) -> None:
+    await policy(sql, tenant, signup="invite")
+    await invite(sql, tenant)
+    wish = await _begin_signup(sql, tenant)
+    connections = [await connect(module_database.app_url) for _ in range(20)]
+
+    async def step(number: int, connection: Any) -> Any:
+        if number % 2:
+            return await Sql(connection).value("withdraw_invite", EMAIL, "{}", tenant)
+        return await _use_code(Sql(connection), tenant, *wish)
+
+    try:
+        outcomes = await asyncio.gather(*(step(number, c) for number, c in enumerate(connections)))
+    finally:
+        for connection in connections:
+            await connection.close()
+    made = await sql.row("get_user_by_email", EMAIL, tenant) is not None
+    assert [outcomes.count(True), outcomes.count("session")] == ([0, 1] if made else [1, 0])
+
+
 async def test_of_forty_sign_ups_with_one_invitation_one_makes_the_account(
     sql: Sql, tenant: str, module_database: TestDatabase
 ) -> None:
@@ -140,6 +191,19 @@ async def _use_code(sql: Sql, tenant: str, flow_id: Any, verification: str) -> A
     row = await sql.row("use_signup_code", flow_id, BROWSER, uuid.UUID(verification), "right", session, "{}", tenant)
     assert row is not None
     return row["outcome"]
+
+
+async def test_g9_a_withdrawal_waits_for_the_sign_up_under_way(
+    sql: Sql, superuser: asyncpg.Connection, tenant: str
+) -> None:
+    """Between the look at the invitation and its use there is a moment; the address's lock spans it (_lock_login)."""
+    await invite(sql, tenant)
+    async with superuser.transaction():
+        await superuser.execute("select authn._lock_login($1, null, $2)", EMAIL, tenant)
+        withdrawal = asyncio.create_task(sql.value("withdraw_invite", EMAIL, "{}", tenant))
+        done, _pending = await asyncio.wait([withdrawal], timeout=0.3)
+        assert not done
+    assert await withdrawal is True
 
 
 @pytest.mark.parametrize("mode", ["invite", "closed"])

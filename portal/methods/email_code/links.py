@@ -12,16 +12,15 @@ from litestar import Response
 from litestar.response import Redirect
 
 from portal.crypto.tokens import token_digest
-from portal.login.code_page import messages
-from portal.login.links import Link, LinkKind
+from portal.login.links import Link, LinkKind, show_link_page
 from portal.login.mailed_proof import approval_digits, sealed_mail
 from portal.login.service import find_flow
 from portal.methods.email_code import queries, service
 from portal.sessions.devices import describe_device
 from portal.web.forms import read_form
 from portal.web.locale import mark
+from portal.web.pages import messages
 from portal.web.request import PortalRequest
-from portal.web.templates import page
 
 DIGITS_MALFORMED = mark("Enter the two digits that the other screen shows.")
 
@@ -61,14 +60,7 @@ async def show_no_account(request: PortalRequest, token: str, link: Link) -> Res
     """Say that there is no account, and offer to make one where anybody may."""
     if request.namespace.policy.signup != "open":
         return None
-    return page(
-        request,
-        "methods/email_code/no_account.html",
-        form_may_leave=True,
-        token=token,
-        email=link.email,
-        app_name=link.app_name,
-    )
+    return show_link_page(request, "methods/email_code/no_account.html", token, link)
 
 
 async def use_no_account(request: PortalRequest, token: str, link: Link) -> Response[Any] | None:
@@ -111,22 +103,13 @@ async def _answer(request: PortalRequest, token: str, link: Link, answer: str) -
 def _login_link(
     request: PortalRequest, token: str, link: Link, account: queries.Account, *, error: str | None = None
 ) -> Response[Any]:
-    device = describe_device(link.user_agent)
-    return page(
+    return show_link_page(
         request,
         "methods/email_code/link.html",
+        token,
+        link,
         status=422 if error else 200,
-        form_may_leave=True,
-        token=token,
-        own_browser=link.own_browser,
         can_approve=not account.has_second_factor,
-        email=link.email,
-        app_name=link.app_name,
-        requested_at=link.requested_at,
-        ip_address=link.ip_address,
-        browser=device.browser,
-        system=device.system,
-        icon=f"device-{device.type}",
         **messages(request, {"digits": error} if error else None, None),
     )
 

@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from portal.db.engine import Querier
-from portal.login.mailed_proof import Begun
+from portal.login.mailed_proof import Begun, begun
 from portal.login.queries import Completed, completed
 
 
@@ -26,8 +26,7 @@ class Tried(NamedTuple):
 
 async def begin_mail_login(database: Querier, wish: dict[str, Any], actor: dict[str, Any], namespace: str) -> Begun:
     """Put a login mail into the outbox, or the one that says that there is no account."""
-    row = await database.fetchrow("select * from authn.begin_mail_login($1, $2, $3)", wish, actor, namespace)
-    return Begun(row["outcome"], str(row["flow_id"]) if row["flow_id"] else None, row["retry_after"])
+    return begun(await database.fetchrow("select * from authn.begin_mail_login($1, $2, $3)", wish, actor, namespace))
 
 
 async def try_login_code(

@@ -7,7 +7,7 @@ from litestar.exceptions import NotFoundException
 from litestar.params import FromPath
 from litestar.response import Redirect
 
-from portal.login.address import read_address
+from portal.login.address import read_typed_address
 from portal.login.code_channel import CodeChannel
 from portal.login.code_page import (
     CODE_DEAD,
@@ -28,9 +28,9 @@ from portal.web.flash import flash
 from portal.web.forms import Form, read_form
 from portal.web.locale import mark
 from portal.web.logging import get_logger
+from portal.web.pages import page
 from portal.web.request import PortalRequest
-from portal.web.return_to import own_path
-from portal.web.templates import page
+from portal.web.return_to import own_path_or_account
 
 STEP = CodePage(
     template="methods/email_code/code.html",
@@ -48,7 +48,7 @@ log = get_logger("portal.login")
 async def send_code(request: PortalRequest, form: Form, flow: LoginFlow | None) -> Response[Any]:
     """Mail a code and a link, and go on to the page that asks for the code: the same for every address."""
     typed = form.text("email") or (flow.email if flow and flow.email else "")
-    email = read_address(typed)
+    email = read_typed_address(request, typed)
     if email is None:
         invalid = {"email": ADDRESS_INVALID}
         return await login_step(request, flow, email=typed, identify=True, errors=invalid, status=422)
@@ -144,7 +144,7 @@ async def code_status(request: PortalRequest) -> dict[str, str]:
     if flow is None or not flow.own:
         return {"state": "waiting"}
     if flow.finished and request.current_session:
-        return {"state": "moved", "next": own_path(flow.return_to) or "/account"}
+        return {"state": "moved", "next": own_path_or_account(flow.return_to)}
     if flow.approved and flow.usable:
         return {"state": "moved"}
     if flow.purpose == "signup":

@@ -6,14 +6,12 @@ from uuid import UUID
 from litestar import Response, Router, get, post
 from litestar.response import Redirect
 
-from portal.errors import NotFound
-from portal.login.authenticators import SECURITY_PAGE, answer_removal, read_name, remove, rename
-from portal.login.code_page import messages
+from portal.crypto.base64url import encode_base64url
+from portal.login.authenticators import SECURITY_PAGE, answer_removal, answer_renaming, read_name, remove
 from portal.login.notices import security_mail
 from portal.login.reauthentication import ask_to_log_in_again, login_is_recent
 from portal.methods.passkey import queries
 from portal.methods.passkey.ceremonies import ask_to_register
-from portal.methods.passkey.encoding import encode_base64url
 from portal.methods.passkey.providers import provider_of
 from portal.methods.passkey.relying_party import relying_party, user_handle
 from portal.methods.passkey.verification import NewPasskey, Refused, read_answer, verify_registration
@@ -22,14 +20,14 @@ from portal.web.account_sections import sections
 from portal.web.flash import flash
 from portal.web.forms import read_form
 from portal.web.locale import mark
+from portal.web.pages import messages, page
 from portal.web.request import PortalRequest
 from portal.web.return_to import own_path
-from portal.web.templates import page
 
 PAGE, ADD_PAGE = "/account/passkeys", "/account/passkeys/add"
 FAILED = mark("That passkey could not be added. Please try again.")
 TAKEN = mark("That passkey is in use already. Please try again and let your device make a new one.")
-TOO_MANY = mark("You have fifty passkeys. Remove one first.")
+TOO_MANY = mark("You have fifty passkeys. Remove one on the security page first.")
 ADDED = mark("A passkey was added to your account.")
 REMOVED = mark("A passkey was removed from your account.")
 SECOND_STEP_ON = mark("Logging in with your password asks for a passkey as a second step now.")
@@ -47,7 +45,7 @@ async def passkey_endpoints(request: PortalRequest) -> dict[str, str]:
 async def add_page(request: PortalRequest) -> Response[Any]:
     """Explain what a passkey is, and begin."""
     return_to = own_path(request.query_params.get("return_to"))
-    if not login_is_recent(request.signed_in):
+    if not login_is_recent(request.required_session):
         return await ask_to_log_in_again(request, ADD_PAGE)
     return _add(request, return_to)
 
@@ -56,7 +54,7 @@ async def add_page(request: PortalRequest) -> Response[Any]:
 async def registration_options(request: PortalRequest) -> dict[str, Any]:
     """Begin a ceremony for the page's script; `again` names the page that asks for a fresh login first."""
     await read_form(request)  # empty, but a form: nothing else is answered
-    if not login_is_recent(request.signed_in):
+    if not login_is_recent(request.required_session):
         return {"again": ADD_PAGE}
     return await ask_to_register(request)
 
@@ -65,7 +63,7 @@ async def registration_options(request: PortalRequest) -> dict[str, Any]:
 async def add_passkey(request: PortalRequest) -> Response[Any]:
     """Check the authenticator's answer and enrol the passkey."""
     form = await read_form(request)
-    person, return_to = request.signed_in, own_path(form.text("return_to"))
+    person, return_to = request.required_session, own_path(form.text("return_to"))
     if not login_is_recent(person):
         return await ask_to_log_in_again(request, ADD_PAGE)
     ceremony = await queries.take_ceremony(
@@ -88,34 +86,30 @@ async def add_passkey(request: PortalRequest) -> Response[Any]:
 
 
 @post(PAGE + "/{mfa_id:uuid}/rename", opt={"session": "required"}, status_code=303)
-async def rename_passkey(request: PortalRequest) -> Response[Any]:
+async def rename_passkey(request: PortalRequest) -> Redirect:
     """Give a passkey the name that its owner knows it by."""
-    form = await read_form(request)
-    if not await rename(request, request.path_params["mfa_id"], read_name(form)):
-        raise NotFound
-    flash(request, "authenticator_renamed")
-    return Redirect(SECURITY_PAGE, status_code=303)
+    return await answer_renaming(request)
 
 
 @post(PAGE + "/{mfa_id:uuid}/remove", opt={"session": "required"}, status_code=303)
 async def remove_passkey(request: PortalRequest) -> Response[Any]:
     """Remove a passkey, unless it is the last way in; end every other session, and tell the owner."""
     await read_form(request)
-    outcome = await remove(request, request.path_params["mfa_id"], REMOVED)
+    outcome = await remove(request, request.path_params["mfa_id"], "webauthn", REMOVED)
     return await answer_removal(request, outcome, flash_name="passkey_removed")
 
 
 @post(f"{PAGE}/second-step", opt={"session": "required"}, status_code=303)
 async def set_second_step(request: PortalRequest) -> Response[Any]:
     """Let a password login ask for a passkey, or no longer."""
-    form, person = await read_form(request), request.signed_in
+    form, person = await read_form(request), request.required_session
     on = form.text("ask") == "yes"
     outcome = await request.portal.database.fetchval(
         "select authn.set_second_step($1, $2, 'webauthn', $3, $4, $5, $6)",
         UUID(person.user_id),
         UUID(person.session_id),
         on,
-        security_mail(request, person.email, SECOND_STEP_ON if on else SECOND_STEP_OFF),
+        security_mail(request, person.email, SECOND_STEP_ON if on else SECOND_STEP_OFF, ended=True),
         request.context.as_actor(person.user_id),
         request.namespace.name,
     )
@@ -127,7 +121,7 @@ async def set_second_step(request: PortalRequest) -> Response[Any]:
 
 async def enrol(request: PortalRequest, made: NewPasskey, name: str | None, what: str) -> str:
     """Enrol a verified passkey for the person who is logged in, and tell them `what`."""
-    person = request.signed_in
+    person = request.required_session
     passkey = {**described(made, name), "mail": security_mail(request, person.email, what)}
     actor = request.context.as_actor(person.user_id)
     return await queries.enrol_passkey(
@@ -157,7 +151,7 @@ def default_name(request: PortalRequest, made: NewPasskey) -> str | None:
 
 async def card(request: PortalRequest) -> dict[str, Any]:
     """Return what the card on the security page needs, and what its script tells the browser's password manager."""
-    person = request.signed_in
+    person = request.required_session
     passkeys = await queries.list_passkeys(request.portal.database, person.user_id, request.namespace.name)
     return {
         "passkeys": [
@@ -180,7 +174,7 @@ async def card(request: PortalRequest) -> dict[str, Any]:
 
 
 async def _refuse(request: PortalRequest, reason: str, return_to: str | None) -> Response[Any]:
-    person = request.signed_in
+    person = request.required_session
     actor = request.context.as_actor(person.user_id)
     await queries.refuse_passkey(request.portal.database, person.user_id, reason, actor, request.namespace.name)
     return _add(request, return_to, form_error=FAILED, status=422)

@@ -3,10 +3,10 @@
 import secrets
 from typing import Any
 
+from portal.crypto.base64url import encode_base64url
 from portal.errors import TooManyRequests
 from portal.login.flow import LoginFlow
 from portal.methods.passkey import queries
-from portal.methods.passkey.encoding import encode_base64url
 from portal.methods.passkey.relying_party import relying_party, user_handle
 from portal.methods.passkey.verification import ALGORITHMS
 from portal.web.request import PortalRequest
@@ -34,7 +34,7 @@ async def ask_for_the_account(
 
 async def ask_to_register(request: PortalRequest, *, silent: bool = False) -> dict[str, Any]:
     """Begin a registration for the person who is logged in."""
-    person, party = request.signed_in, relying_party(request)
+    person, party = request.required_session, relying_party(request)
     known = await queries.list_passkeys(request.portal.database, person.user_id, request.namespace.name)
     challenge = secrets.token_bytes(CHALLENGE_BYTES)
     name = person.email or person.name or "account"

@@ -12,13 +12,12 @@ from portal.login.method import Finished
 from portal.methods.passkey.account_routes import PAGE
 from portal.methods.passkey.routes import WAY
 from portal.web.forms import read_form
+from portal.web.pages import page
 from portal.web.request import PortalRequest
-from portal.web.return_to import own_path
-from portal.web.templates import page
+from portal.web.return_to import own_path_or_account
 
 OFFER_PAGE = f"{PAGE}/offer"
 ASK_AGAIN_AFTER = timedelta(days=30)  # "later": long enough not to nag
-AFTER_OFFER = "/account"
 
 
 async def offer_after_login(request: PortalRequest, finished: Finished) -> str | None:
@@ -33,13 +32,13 @@ async def offer_after_login(request: PortalRequest, finished: Finished) -> str |
     form = await read_form(request)
     if not form.checked("passkeys"):
         return None
-    return f"{OFFER_PAGE}?{urlencode({'return_to': own_path(finished.return_to) or AFTER_OFFER})}"
+    return f"{OFFER_PAGE}?{urlencode({'return_to': own_path_or_account(finished.return_to)})}"
 
 
 @get(OFFER_PAGE, opt={"session": "required"})
 async def offer_page(request: PortalRequest) -> Response[Any]:
     """Say what a passkey is good for, and lead on whatever the answer is."""
-    return_to = own_path(request.query_params.get("return_to")) or AFTER_OFFER
+    return_to = own_path_or_account(request.query_params.get("return_to"))
     return page(request, "methods/passkey/offer.html", form_may_leave=True, return_to=return_to)
 
 
@@ -49,12 +48,12 @@ async def answer_offer(request: PortalRequest) -> Redirect:
     form = await read_form(request)
     await request.portal.database.fetchval(
         "select authn.decline_offer($1, $2, $3, $4)",
-        UUID(request.signed_in.user_id),
+        UUID(request.required_session.user_id),
         WAY,
         None if form.text("answer") == "never" else ASK_AGAIN_AFTER,
         request.namespace.name,
     )
-    return Redirect(own_path(form.text("return_to")) or AFTER_OFFER, status_code=303)
+    return Redirect(own_path_or_account(form.text("return_to")), status_code=303)
 
 
 ROUTER = Router(path="/", route_handlers=[offer_page, answer_offer])

@@ -4,9 +4,9 @@ from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
+from portal.crypto.base64url import decode_base64url
 from portal.db.engine import Querier
 from portal.login.queries import Completed, completed
-from portal.methods.passkey.encoding import decode_base64url
 from portal.methods.passkey.verification import StoredPasskey
 
 
@@ -30,7 +30,6 @@ class Passkey(NamedTuple):
     aaguid: UUID | None
     transports: tuple[str, ...]
     backup_eligible: bool
-    backed_up: bool
     upgraded: bool
     second_step: bool
 
@@ -95,7 +94,6 @@ async def list_passkeys(database: Querier, user_id: str, namespace: str) -> list
             row["aaguid"],
             tuple(row["transports"] or ()),
             bool(row["backup_eligible"]),
-            bool(row["backed_up"]),
             row["upgraded"],
             row["second_step"],
         )

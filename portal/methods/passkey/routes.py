@@ -4,6 +4,7 @@ from typing import Any
 
 from litestar import Response, Router, post
 
+from portal.crypto.base64url import encode_base64url
 from portal.db.engine import Querier
 from portal.login.flow import Enrolled, Factor, LoginFlow
 from portal.login.queries import Completed
@@ -12,7 +13,6 @@ from portal.login.second_step import show_second_step
 from portal.login.service import ProvenFactor, complete_factor, find_flow, flow_page_gone
 from portal.methods.passkey import queries
 from portal.methods.passkey.ceremonies import ask_for_the_account, ask_to_log_in
-from portal.methods.passkey.encoding import encode_base64url
 from portal.methods.passkey.relying_party import relying_party
 from portal.methods.passkey.verification import (
     Assertion,
@@ -31,7 +31,7 @@ WAY = "passkey"
 AMR_SYNCED, AMR_BOUND = "swk", "hwk"  # RFC 8176: a key in software, a key in hardware
 REFUSED = mark("That passkey did not work. Try again, or log in another way.")
 UNKNOWN = mark("This site does not know that passkey. It may have been removed from your account. Log in another way.")
-FRESH_ONE = mark("Use that passkey to log in first. Then it can also confirm that it is you.")
+FRESH_ONE = mark("That passkey cannot confirm anything yet: log in with it once. Choose another way for now.")
 
 log = get_logger("portal.login")
 
@@ -70,7 +70,7 @@ async def submit_passkey(request: PortalRequest) -> Response[Any]:
     )
     answer = read_answer(form.secret("credential"))
     credential_id = credential_id_of(answer) if answer else None
-    if ceremony is None or answer is None or credential_id is None or (flow and ceremony.flow_id != flow.id):
+    if ceremony is None or answer is None or credential_id is None or ceremony.flow_id != (flow.id if flow else None):
         return await _refuse(request, flow, None, "ceremony")
     stored = await queries.find_passkey(request.portal.database, credential_id, request.namespace.name)
     if stored is None:

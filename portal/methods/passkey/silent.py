@@ -12,7 +12,7 @@ from litestar.params import FromPath
 from litestar.response import Redirect
 
 from portal.clock import now
-from portal.crypto.tokens import IssuedToken, new_token, token_digest
+from portal.crypto.tokens import MAX_TOKEN_LENGTH, IssuedToken, new_token, token_digest
 from portal.login.mailed_proof import sealed_mail
 from portal.methods.passkey import queries
 from portal.methods.passkey.account_routes import PAGE, default_name, described
@@ -22,14 +22,13 @@ from portal.methods.passkey.verification import NewPasskey, Refused, read_answer
 from portal.sessions.devices import describe_device
 from portal.web.forms import read_form
 from portal.web.logging import get_logger
+from portal.web.pages import page
+from portal.web.refusals import mark_refusal
 from portal.web.request import PortalRequest
-from portal.web.return_to import own_path
-from portal.web.templates import page
+from portal.web.return_to import own_path_or_account
 
 UPGRADE, UNDO = f"{PAGE}/upgrade", f"{PAGE}/undo"
 UNDO_VALID_FOR = timedelta(days=7)  # somebody on holiday reads mail late; afterwards the security page removes it
-MAX_TOKEN_LENGTH = 100  # characters; ours have 43
-AFTER_UPGRADE = "/account"
 
 log = get_logger("portal.login")
 
@@ -47,7 +46,7 @@ async def upgrade_options(request: PortalRequest) -> dict[str, Any]:
 async def upgrade(request: PortalRequest) -> Redirect:
     """Enrol what the browser made, and lead on. Nobody asked for it: what goes wrong holds nobody up."""
     form = await read_form(request)
-    person, return_to = request.signed_in, own_path(form.text("return_to")) or AFTER_UPGRADE
+    person, return_to = request.required_session, own_path_or_account(form.text("return_to"))
     ceremony = await queries.take_ceremony(
         request.portal.database, form.text("ceremony"), ["upgrade"], request.browser_digest, request.namespace.name
     )
@@ -90,7 +89,7 @@ async def undo(request: PortalRequest, token: FromPath[str]) -> Response[Any]:
 
 
 async def _may(request: PortalRequest) -> bool:
-    person = request.signed_in
+    person = request.required_session
     query = "select authn.may_save_passkey($1, $2, $3, $4)"
     whose = (UUID(person.user_id), UUID(person.session_id), request.browser_digest, request.namespace.name)
     # Without an address nobody could be told, and nobody could take it back.
@@ -98,7 +97,7 @@ async def _may(request: PortalRequest) -> bool:
 
 
 async def _save(request: PortalRequest, made: NewPasskey) -> str:
-    person, link = request.signed_in, new_token()
+    person, link = request.required_session, new_token()
     name = default_name(request, made)
     passkey = {
         **described(made, name),
@@ -138,7 +137,7 @@ def _mail(request: PortalRequest, link: IssuedToken, email: str | None, name: st
 
 
 async def _refuse(request: PortalRequest, reason: str) -> None:
-    person = request.signed_in
+    person = request.required_session
     actor = request.context.as_actor(person.user_id)
     await queries.refuse_passkey(request.portal.database, person.user_id, reason, actor, request.namespace.name)
 
@@ -153,6 +152,8 @@ async def _find(request: PortalRequest, token: str) -> dict[str, Any] | None:
 
 
 def _dead(request: PortalRequest) -> Response[Any]:
+    if request.method != "GET":
+        mark_refusal(request.facts, "dead_link")
     logged_in = request.current_session is not None
     return page(request, "login/link_dead.html", status=410, app_name=None, go_on=None, logged_in=logged_in)
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from portal.methods.passkey.encoding import decode_base64url
+from portal.crypto.base64url import decode_base64url
 from portal.methods.passkey.public_keys import is_usable
 from portal.methods.passkey.relying_party import RelyingParty, user_handle
 
@@ -41,7 +41,6 @@ class NewPasskey:
     transports: tuple[str, ...]
     backup_eligible: bool
     backed_up: bool
-    user_verified: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +123,6 @@ def verify_registration(
         transports=tuple(sorted(TRANSPORTS.intersection(value for value in named if isinstance(value, str)))),
         backup_eligible=flags.be,
         backed_up=flags.bs,
-        user_verified=flags.uv,
     )
 
 

@@ -2,12 +2,13 @@
 
 import gzip
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from enum import Enum
 from functools import lru_cache
 from pathlib import Path
 
 from portal.crypto.hashing import normalise
+from portal.web.locale import mark
 
 MAX_LENGTH = 256  # characters: room for any passphrase, a bound for the hash
 MIN_CONTEXT_WORD = 4  # characters; shorter words occur in good passwords by chance
@@ -17,15 +18,15 @@ COMMON_PASSWORDS = Path(__file__).with_name("common_passwords.txt.gz")
 class PasswordProblem(Enum):
     """Why a password is refused; the value is what the page says."""
 
-    EMPTY = "Enter a password."
-    TOO_SHORT = "Use at least {least} characters. A few unrelated words work well."
-    TOO_LONG = "Use at most {most} characters."
-    COMMON = "This password is on lists that attackers try first. Choose another one."
-    CONTEXT = "This password is too close to your name, your address or this service. Choose another one."
+    EMPTY = mark("Enter a password.")
+    TOO_SHORT = mark("Use at least {least} characters.")
+    TOO_LONG = mark("Use at most {most} characters.")
+    COMMON = mark("This password is on lists that attackers try first. Choose another one.")
+    CONTEXT = mark("This password is too close to your name, your address or this service. Choose another one.")
 
-    def text(self, least: int) -> str:
-        """Return the sentence with its numbers, before translation."""
-        return self.value.format(least=least, most=MAX_LENGTH)
+    def text(self, least: int, gettext: Callable[[str], str] = str) -> str:
+        """Return the sentence, translated by `gettext`, with its numbers."""
+        return gettext(self.value).format(least=least, most=MAX_LENGTH)
 
 
 def check_password(password: str, context: Iterable[str | None] = (), *, min_length: int = 8) -> PasswordProblem | None:

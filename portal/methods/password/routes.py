@@ -5,13 +5,13 @@ from typing import Any
 from litestar import Response, Router, post
 
 from portal.crypto.hashing import PASSWORDS, HashQueueFull
-from portal.errors import ServiceUnavailable
-from portal.login.address import read_address
+from portal.login.address import read_address, read_typed_address
 from portal.login.flow import Enrolled, Factor, LoginFlow
 from portal.login.proof_of_work import after_work
 from portal.login.queries import login_needs_work
 from portal.login.routes import ADDRESS_INVALID, login_step
 from portal.login.service import ProvenFactor, complete_factor, find_flow, flow_page_gone
+from portal.login.throttled import too_many_tries
 from portal.login.unlock import answer_locked
 from portal.methods.password.policy import MAX_LENGTH
 from portal.methods.password.queries import (
@@ -26,11 +26,9 @@ from portal.web.logging import get_logger
 from portal.web.request import PortalRequest
 
 FACTOR = Factor("password", ("pwd",))  # RFC 8176
-QUEUE_RETRY_AFTER = 2  # seconds
 # One sentence for a wrong password, an unknown address, a disabled account and one without a password.
 WRONG = mark("That address and password do not match. Check both and try again.")
 MISSING = mark("Enter your password.")
-THROTTLED = mark("Too many tries. Please wait {minutes} minutes, then try again.")
 
 log = get_logger("portal.login")
 
@@ -46,7 +44,7 @@ async def submit_password(request: PortalRequest) -> Response[Any]:
     if flow_id and (flow is None or not flow.usable):
         return await flow_page_gone(request, flow)
     typed = form.text("email") or (flow.email if flow and flow.email else "")
-    email = read_address(typed)
+    email = read_typed_address(request, typed)
     if email is None:
         invalid = {"email": ADDRESS_INVALID}
         return await login_step(request, flow, email=typed, identify=True, errors=invalid, status=422)
@@ -61,16 +59,16 @@ async def submit_password(request: PortalRequest) -> Response[Any]:
         return await answer_locked(request, flow, email, attempt.retry_after)
     if attempt.retry_after:
         log.warning("login_throttled", retry_after=attempt.retry_after)
-        return await _throttled(request, flow, email, attempt.retry_after)
-    try:
-        # A password beyond the limit can be nobody's; it still costs a hash, of its beginning.
-        matches = await PASSWORDS.verify(attempt.password_hash, password[:MAX_LENGTH])
-    except HashQueueFull as error:
-        raise ServiceUnavailable(retry_after=QUEUE_RETRY_AFTER) from error
+        text = too_many_tries(request, attempt.retry_after)
+        response = await login_step(request, flow, email=email, form_error=text, status=429)
+        response.headers["retry-after"] = str(attempt.retry_after)
+        return response
+    # A password beyond the limit can be nobody's; it still costs a hash, of its beginning.
+    matches = await PASSWORDS.verify(attempt.password_hash, password[:MAX_LENGTH])
     if not matches or len(password) > MAX_LENGTH or attempt.disabled or attempt.user_id is None:
         await fail_password_login(database, attempt.attempt_id, email, actor, namespace)
         log.info("login_failed", method="password")
-        return await login_step(request, flow, email=email, form_error=WRONG, status=422)
+        return await login_step(request, flow, email=email, errors={"password": WRONG}, status=422)
     proven = ProvenFactor(
         FACTOR,
         attempt.user_id,
@@ -111,14 +109,6 @@ async def _stronger_hash(password_hash: str | None, password: str) -> dict[str, 
         return {"old_password_hash": password_hash, "new_password_hash": await PASSWORDS.hash(password)}
     except HashQueueFull:
         return {}  # the next login will do
-
-
-async def _throttled(request: PortalRequest, flow: Any, email: str, retry_after: int) -> Response[Any]:
-    minutes = max(1, round(retry_after / 60))
-    text = request.portal.templates.gettext(request.language)(THROTTLED).format(minutes=minutes)
-    response = await login_step(request, flow, email=email, form_error=text, status=429)
-    response.headers["retry-after"] = str(retry_after)
-    return response
 
 
 ROUTER = Router(path="/", route_handlers=[submit_password])

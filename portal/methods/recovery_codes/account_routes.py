@@ -5,18 +5,16 @@ from typing import Any
 from litestar import Response, Router, get, post
 from litestar.response import Redirect
 
-from portal.crypto.hashing import HashQueueFull
-from portal.errors import ServiceUnavailable
 from portal.login.authenticators import SECURITY_PAGE, enrol
 from portal.login.reauthentication import ask_to_log_in_again, login_is_recent
 from portal.methods.recovery_codes.codes import hash_codes, new_codes, read_code
 from portal.methods.recovery_codes.queries import CodesLeft, count_codes
-from portal.methods.recovery_codes.routes import QUEUE_RETRY_AFTER, TYPE
+from portal.methods.recovery_codes.routes import TYPE
 from portal.web.account_sections import sections
 from portal.web.forms import read_form
 from portal.web.locale import mark
+from portal.web.pages import page
 from portal.web.request import PortalRequest
-from portal.web.templates import page
 
 PAGE = "/account/recovery-codes"
 FEW = 3  # codes left at which the page warns
@@ -26,7 +24,7 @@ MADE = mark("New recovery codes were made for your account. Older ones no longer
 @get(PAGE, opt={"session": "required"})
 async def codes_page(request: PortalRequest) -> Response[Any]:
     """Say what the codes are for, and offer to make them."""
-    if not login_is_recent(request.signed_in):
+    if not login_is_recent(request.required_session):
         return await ask_to_log_in_again(request, PAGE)
     return page(
         request,
@@ -40,16 +38,14 @@ async def codes_page(request: PortalRequest) -> Response[Any]:
 async def make_codes(request: PortalRequest) -> Response[Any]:
     """Make a set, end the one before, and show it this once."""
     await read_form(request)
-    if not login_is_recent(request.signed_in):
+    if not login_is_recent(request.required_session):
         return await ask_to_log_in_again(request, PAGE)
-    if not (await _count(request)).demanded:
+    former = await _count(request)
+    if not former.demanded:
         return Redirect(SECURITY_PAGE, status_code=303)
     codes = new_codes()
-    try:
-        hashes = await hash_codes(codes)
-    except HashQueueFull as error:
-        raise ServiceUnavailable(retry_after=QUEUE_RETRY_AFTER) from error
-    outcome = await enrol(request, {"mfa_type": TYPE, "secret": hashes, "only_one": True}, MADE)
+    made = {"mfa_type": TYPE, "secret": await hash_codes(codes), "only_one": True}
+    outcome = await enrol(request, made, MADE, ended=former.made)
     if outcome == "login_not_recent":
         return await ask_to_log_in_again(request, PAGE)
     return page(request, "methods/recovery_codes/shown.html", sections=sections(request, SECURITY_PAGE), codes=codes)
@@ -62,9 +58,9 @@ async def download_codes(request: PortalRequest) -> Response[str]:
     codes = [code for code in form.text("codes").split() if read_code(code)]
     gettext = request.portal.templates.gettext(request.language)
     title = gettext("Recovery codes for {name}, {account}. Each works once.")
-    title = title.format(name=request.namespace.display_name, account=request.signed_in.email or "")
+    title = title.format(name=request.namespace.display_name, account=request.required_session.email or "")
     headers = {"content-disposition": 'attachment; filename="recovery-codes.txt"', "cache-control": "no-store"}
-    return Response("\r\n".join([title, "", *codes, ""]), media_type="text/plain; charset=utf-8", headers=headers)
+    return Response("\r\n".join([title, "", *codes, ""]), media_type="text/plain", headers=headers)
 
 
 async def card(request: PortalRequest) -> dict[str, Any]:
@@ -74,7 +70,7 @@ async def card(request: PortalRequest) -> dict[str, Any]:
 
 
 async def _count(request: PortalRequest) -> CodesLeft:
-    return await count_codes(request.portal.database, request.signed_in.user_id, request.namespace.name)
+    return await count_codes(request.portal.database, request.required_session.user_id, request.namespace.name)
 
 
 ROUTER = Router(path="/", route_handlers=[codes_page, make_codes, download_codes])

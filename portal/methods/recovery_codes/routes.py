@@ -4,9 +4,7 @@ from typing import Any
 
 from litestar import Response, Router, post
 
-from portal.crypto.hashing import HashQueueFull
 from portal.db.engine import Querier
-from portal.errors import ServiceUnavailable
 from portal.login.flow import Enrolled, Factor, LoginFlow
 from portal.login.notices import security_mail
 from portal.login.queries import Completed
@@ -27,7 +25,6 @@ from portal.web.request import PortalRequest
 
 WAY, TYPE = "recovery_codes", "recovery_codes"
 FACTOR = Factor(WAY, ("otp",))  # RFC 8176: a one-time password, whatever device or paper it comes from
-QUEUE_RETRY_AFTER = 2  # seconds
 MALFORMED = mark("A recovery code looks like 3-k7mpq-2xw9r-8tnva. Check it and try again.")
 WRONG = mark("That is none of your recovery codes, or it was used before. Try another one.")
 CODE_USED = mark("A recovery code was used to log in to your account.")
@@ -52,10 +49,7 @@ async def submit_recovery_code(request: PortalRequest) -> Response[Any]:
         log.warning("second_step_throttled", method=WAY, retry_after=step.retry_after)
         return await show_throttled(request, flow, WAY, step.retry_after)
     for codes in step.authenticators:
-        try:
-            number = await number_of(code, codes["secret"])
-        except HashQueueFull as error:
-            raise ServiceUnavailable(retry_after=QUEUE_RETRY_AFTER) from error
+        number = await number_of(code, codes["secret"])
         if number is not None:
             proof = {
                 "mfa_id": codes["id"],

@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from portal.db.engine import Querier
-from portal.login.mailed_proof import Begun
+from portal.login.mailed_proof import Begun, begun
 from portal.login.queries import Completed, completed
 
 
@@ -19,8 +19,7 @@ class Tried(NamedTuple):
 
 async def begin_sms_login(database: Querier, wish: dict[str, Any], actor: dict[str, Any], namespace: str) -> Begun:
     """Put a message with a code into the outbox, unless a cap is reached; the answer is the same."""
-    row = await database.fetchrow("select * from authn.begin_sms_login($1, $2, $3)", wish, actor, namespace)
-    return Begun(row["outcome"], str(row["flow_id"]) if row["flow_id"] else None, row["retry_after"])
+    return begun(await database.fetchrow("select * from authn.begin_sms_login($1, $2, $3)", wish, actor, namespace))
 
 
 async def try_sms_code(

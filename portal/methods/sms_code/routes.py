@@ -6,19 +6,19 @@ from litestar import Response, Router, get
 from litestar.response import Redirect
 
 from portal.login.code_channel import CodeChannel
-from portal.login.code_page import CodePage, answer_refused_code, messages, show_code_page
+from portal.login.code_page import CodePage, answer_refused_code, show_code_page
 from portal.login.code_routes import elsewhere
 from portal.login.flow import LoginFlow
 from portal.login.mailed_proof import read_code, typed_code
 from portal.login.service import find_flow, flow_page_gone
 from portal.methods.sms_code import queries, service
-from portal.methods.sms_code.phone import read_phone
+from portal.sms.phone import read_phone
 from portal.web.flash import flash
 from portal.web.forms import Form
 from portal.web.locale import mark
 from portal.web.logging import get_logger
+from portal.web.pages import messages, page
 from portal.web.request import PortalRequest
-from portal.web.templates import page
 
 STEP = CodePage(
     template="methods/sms_code/code.html",
@@ -112,7 +112,7 @@ async def resend_code(request: PortalRequest, _form: Form, flow: LoginFlow) -> R
 
 async def card(request: PortalRequest) -> dict[str, Any]:
     """Return the numbers that the person logs in with."""
-    session = request.signed_in
+    session = request.required_session
     phones = await queries.list_proven_phones(request.portal.database, session.user_id, request.namespace.name)
     return {"phones": phones}
 

@@ -7,7 +7,6 @@ from litestar.response import Redirect
 
 from portal.db.engine import Querier
 from portal.login.authenticators import read_name
-from portal.login.code_page import messages
 from portal.login.flow import Enrolled, LoginFlow
 from portal.login.mailed_proof import read_code
 from portal.login.notices import security_mail
@@ -18,10 +17,18 @@ from portal.methods.totp import queries
 from portal.methods.totp.codes import new_secret, step_of
 from portal.methods.totp.routes import FACTOR, MALFORMED
 from portal.methods.totp.sealed import seal_secret
-from portal.methods.totp.setting_up import ADDED, EXPIRED, WRONG, database_time, open_secret_of, shown_secret
+from portal.methods.totp.setting_up import (
+    ADDED,
+    EXPIRED,
+    WRONG,
+    database_time,
+    open_secret_of,
+    set_up_digest,
+    shown_secret,
+)
 from portal.web.forms import read_form
+from portal.web.pages import messages, page
 from portal.web.request import PortalRequest
-from portal.web.templates import page
 
 PAGE = "/login/totp/set-up"
 
@@ -52,6 +59,7 @@ async def confirm(request: PortalRequest) -> Response[Any]:
     authenticator = {
         "mfa_type": "totp",
         "secret": seal_secret(request.portal.sealer, secret),
+        "set_up_digest": set_up_digest(request, secret),
         "name": name,
         "last_step": step,
         "mail": security_mail(request, flow.email, ADDED),

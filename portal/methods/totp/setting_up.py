@@ -1,5 +1,6 @@
 """A secret that is being set up: shown as a picture and as text, kept by the page until a first code confirms it."""
 
+import hmac
 import json
 import time
 from typing import Any
@@ -10,6 +11,7 @@ from portal.web.locale import mark
 from portal.web.request import PortalRequest
 
 SETTING_UP = "totp being set up"  # purpose of the seal around a secret that is not confirmed yet
+SET_UP_ONCE = "totp set up once"  # purpose of the key that tells whether a secret was set up before
 SET_UP_WITHIN = 3600  # seconds; to install an app, not to keep a tab for a week
 WRONG = mark("That code does not match. Check that your phone's clock is right, then type the code that shows now.")
 EXPIRED = mark("That took a while. Scan the new code below, please.")
@@ -40,6 +42,11 @@ def open_secret_of(request: PortalRequest, sealed: str, user_id: str) -> bytes |
     if pending["user"] != user_id or pending["until"] < time.time():
         return None
     return bytes.fromhex(pending["secret"])
+
+
+def set_up_digest(request: PortalRequest, secret: bytes) -> str:
+    """Return what authn.enrol_authenticator knows a secret by that was set up: of no use without the server's key."""
+    return hmac.digest(request.portal.sealer.derive(SET_UP_ONCE), secret, "sha256").hex()
 
 
 async def database_time(request: PortalRequest) -> int:

@@ -19,6 +19,7 @@ CODE_CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43}")  # the base64url of a SHA-256 
 PROMPTS = frozenset({"none", "login", "consent", "create", "select_account"})
 MAX_AGE = re.compile(r"[0-9]{1,10}")  # seconds
 ACR_VALUES = frozenset({"aal1", "aal2"})  # one factor, two factors: authenticator assurance levels of NIST SP 800-63B
+REQUEST_MAX_LENGTH = 8192  # bytes; a long state, an id_token_hint and claims together have less
 NONCE_MAX_LENGTH = 1024  # characters; it is stored and signed
 # RFC 9126 and the like: what these would change must not be dropped without a word.
 UNSUPPORTED = {
@@ -136,6 +137,13 @@ def check_claims(parameters: Parameters, client: Client) -> RedirectError | None
     return None
 
 
+def check_length(parameters: Parameters, client: Client) -> RedirectError | None:
+    """Anybody may send a request, and it is kept for days."""
+    if sum(len(name.encode()) + len(value.encode()) for name, value in parameters.items()) > REQUEST_MAX_LENGTH:
+        return RedirectError("invalid_request", "The request is too long.")
+    return None
+
+
 CHECKS: tuple[Check, ...] = (
     check_unsupported,
     check_response_type,
@@ -146,6 +154,7 @@ CHECKS: tuple[Check, ...] = (
     check_max_age,
     check_nonce,
     check_claims,
+    check_length,
 )
 
 

@@ -12,7 +12,7 @@ from litestar.params import FromPath
 
 from portal.login.queries import can_step_up
 from portal.login.service import new_flow, start_flow
-from portal.oidc.authorize.checks import first_problem
+from portal.oidc.authorize.checks import check_length, first_problem
 from portal.oidc.authorize.pending import RESUME_PATH, PendingRequest, find_app, load_pending, store, stored
 from portal.oidc.authorize.prompts import (
     Situation,
@@ -28,9 +28,9 @@ from portal.oidc.id_token import read_hint
 from portal.oidc.parameters import PARAMETERS_MAX_BYTES, Malformed, Parameters, is_form, read_parameters
 from portal.oidc.provider import provider_of
 from portal.oidc.server import ProviderServer
+from portal.web.pages import page
 from portal.web.popup import keep_opener
 from portal.web.request import CurrentSession, PortalRequest
-from portal.web.templates import page
 
 
 @get("/oauth2/authorize", opt={"session": "optional"})
@@ -58,6 +58,9 @@ async def authorize_by_post(request: PortalRequest) -> Response[Any]:
     found = await find_app(request, parameters)
     if isinstance(found, PageError):
         return await refuse(request, found)
+    problem = check_length(parameters, found.client) and first_problem(parameters, found.client)
+    if problem:
+        return await answer_error(request, found, problem)
     if found.client.popup:
         keep_opener(request, remember=False)
     stored_id = await store(request, found, browser_digest=None)

@@ -6,14 +6,16 @@ https://www.rfc-editor.org/rfc/rfc6749#section-4.1.1. Nothing is remembered of e
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from portal.errors import TooManyRequests
 from portal.oidc import queries
 from portal.oidc.authorize.checks import check_client_id, check_redirect_uri
 from portal.oidc.clients import Client, client_from_row
 from portal.oidc.errors import PageError
-from portal.oidc.parameters import Parameters, stored_parameters
+from portal.oidc.parameters import Parameters
 from portal.oidc.token.lifetimes import AUTHORIZATION_REQUEST_VALID_FOR
 from portal.web.request import PortalRequest
 
+RETRY_AFTER = 60  # seconds
 RESUME_PATH = "/oauth2/authorize/resume"
 
 
@@ -67,7 +69,7 @@ async def load_pending(request: PortalRequest, request_id: str) -> PendingReques
         return PageError("request_of_other_browser", client=client)
     if loaded.request_state != "open" or loaded.parameters is None:
         return PageError("request_expired", client=client)
-    parameters = stored_parameters(loaded.parameters)
+    parameters = Parameters(loaded.parameters)
     # The app may have been changed since: its redirect URI must be registered now, not only then.
     return check_redirect_uri(parameters, client) or PendingRequest(
         parameters, client, loaded.granted_scopes, loaded.asked_at, request_id, loaded.requested_at
@@ -82,12 +84,20 @@ async def stored(request: PortalRequest, pending: PendingRequest) -> PendingRequ
 
 
 async def store(request: PortalRequest, pending: PendingRequest, *, browser_digest: str | None) -> str:
-    """Keep the request, for the first browser that opens it where none is given; return its id."""
-    return await queries.store_authorization_request(
+    """Keep the request, for the first browser that opens it where none is given; return its id.
+
+    Raises:
+        TooManyRequests: where its network has sent too many within the hour.
+    """
+    stored_id = await queries.store_authorization_request(
         request.portal.database,
         request.namespace.name,
         client_id=pending.client.client_id,
         browser_digest=browser_digest,
         parameters=pending.parameters,
         valid_for=AUTHORIZATION_REQUEST_VALID_FOR,
+        ip_address=request.context.ip_address,
     )
+    if stored_id is None:
+        raise TooManyRequests(retry_after=RETRY_AFTER)
+    return stored_id

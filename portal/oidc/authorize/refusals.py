@@ -16,9 +16,9 @@ from portal.oidc.authorize.pending import PendingRequest
 from portal.oidc.authorize.response import FORM_POST, answer_address, answer_to_app, send_to_app
 from portal.oidc.clients import Client
 from portal.oidc.errors import PageError, RedirectError, error_page
+from portal.web.pages import page
 from portal.web.refusals import mark_refusal
 from portal.web.request import PortalRequest
-from portal.web.templates import page
 
 # That somebody is not logged in is an answer, not a refusal: single-page apps ask every few minutes.
 PLAIN_ANSWERS = frozenset({"login_required", "consent_required"})

@@ -11,8 +11,8 @@ from urllib.parse import quote, urlencode
 from litestar import Response
 
 from portal.oidc.errors import NO_STORE
+from portal.web.pages import page
 from portal.web.request import PortalRequest
-from portal.web.templates import page
 
 FORM_POST = "form_post"
 RESPONSE_MODES = ("query", FORM_POST)  # none that a script, a log or another window could read along (RFC 9700 4.1.1)

@@ -3,8 +3,6 @@
 Checked with the keys that the app registered, and with nothing that the assertion brings along.
 """
 
-import base64
-import binascii
 import json
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -16,6 +14,7 @@ from joserfc.errors import JoseError
 from joserfc.jws import JWSRegistry
 
 from portal.clock import now
+from portal.crypto.base64url import decode_base64url
 from portal.crypto.tokens import token_digest
 from portal.oidc.client_keys import ASSERTION_ALGORITHMS, keys_for
 from portal.oidc.clients import Client
@@ -111,7 +110,7 @@ def _json(assertion: str, part: int) -> dict[str, Any] | None:
     if len(assertion) > ASSERTION_MAX_LENGTH or len(parts) != 3:
         return None
     try:
-        found = json.loads(base64.urlsafe_b64decode(parts[part] + "=" * (-len(parts[part]) % 4)))
-    except (binascii.Error, ValueError, RecursionError):
+        found = json.loads(decode_base64url(parts[part]))
+    except (ValueError, RecursionError):
         return None
     return found if isinstance(found, dict) else None

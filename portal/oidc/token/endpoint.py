@@ -77,7 +77,8 @@ def _server(request: PortalRequest, parameters: Parameters) -> ProviderServer:
 
 
 def _authorization(request: PortalRequest) -> dict[str, str]:
-    return {name: request.headers[name] for name in ("authorization",) if name in request.headers}
+    credentials = request.headers.get("authorization")
+    return {} if credentials is None else {"authorization": credentials}
 
 
 def _as_response(answer: Answer) -> Response[Any]:

@@ -6,10 +6,10 @@ HMAC-SHA-256 of its parent (https://www.rfc-editor.org/rfc/rfc2104) under a key 
 reads the tables knows neither, and whoever knows the key alone has no parent to begin with.
 """
 
-import base64
 import hashlib
 import hmac
 
+from portal.crypto.base64url import encode_base64url
 from portal.crypto.sealing import Sealer
 
 PURPOSE = "refresh successor"
@@ -26,4 +26,4 @@ def successors(sealer: Sealer, refresh_token: str) -> tuple[str, ...]:
 
 def _successor(key: bytes, refresh_token: str) -> str:
     digest = hmac.new(key, refresh_token.encode("utf-8", "surrogatepass"), hashlib.sha256).digest()
-    return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
+    return encode_base64url(digest)

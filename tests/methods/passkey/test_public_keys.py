@@ -10,6 +10,7 @@ from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
 from portal.methods.passkey.public_keys import FIELD, ORDER_EIGHT, is_usable
 from tests.methods.passkey.test_passkeys import add_passkey, ask
 from tests.support.authenticator import Authenticator
+from tests.support.events import passkeys_refused
 from tests.support.person import Person, an_email
 from tests.support.server import PortalServer
 
@@ -73,6 +74,7 @@ def test_k1_such_a_key_is_not_registered(zoe: Person, name: str, portal_server: 
     credential = Authenticator(zoe.origin).register(begun["publicKey"], cose=UNUSABLE[name])
     zoe.post("/account/passkeys", {"ceremony": begun["ceremony"], "credential": credential})
     assert zoe.response.status_code == 422
+    assert passkeys_refused(zoe) == ["key that verifies nothing"]
     assert "None yet" in zoe.open("/account/security").page.text
     add_passkey(zoe)
 
@@ -84,3 +86,5 @@ def test_k1_a_key_without_its_coordinates_is_refused(somebody: Callable[[], Pers
     credential = Authenticator(person.origin).register(begun["publicKey"], cose={1: 2, 3: -7, -1: 1, -2: 5, -3: 7})
     person.post("/account/passkeys", {"ceremony": begun["ceremony"], "credential": credential})
     assert person.response.status_code == 422
+    assert len(passkeys_refused(person)) == 1
+    add_passkey(person)

@@ -80,7 +80,7 @@ def test_it_cannot_confirm_who_it_is_until_a_login_verified_its_user(
     flow = person.open("/account/passkeys/add").page.form("/login/password").fields["flow"]
     use_passkey(person, authenticator, flow=flow)
     assert person.response.status_code == 422
-    assert "to log in first" in person.page.text
+    assert "log in with it once" in person.page.text
     assert use_passkey(somebody(), authenticator).is_logged_in()
     use_passkey(person, authenticator, flow=flow)
     assert person.path == "/account/passkeys/add", "the very page that asked"
@@ -180,6 +180,8 @@ def test_k1_a_bent_answer_saves_nothing(
     assert person.path == "/account/devices", "nobody asked for it, nobody is held up"
     assert passkeys_of(portal_server, email) == 0
     assert events(portal_server, "passkey_refused", email) == 1
+    save_passkey(person)
+    assert passkeys_of(portal_server, email) == 1, "the positive control"
 
 
 def test_it_leads_to_no_other_site(chen: tuple[Person, str]) -> None:

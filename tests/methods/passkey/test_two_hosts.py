@@ -3,6 +3,7 @@
 import pytest
 
 from tests.methods.passkey.test_passkeys import add_passkey, ask, use_passkey
+from tests.support.events import passkeys_refused
 from tests.support.person import PASSWORD, an_email
 from tests.support.tenant import MakeTenant, Tenant
 
@@ -38,6 +39,7 @@ def test_k1_a_passkey_of_one_host_is_nothing_at_the_other(hosts: tuple[Tenant, T
         assert other.response.status_code == 422
         assert not other.is_logged_in()
         assert "does not know that passkey" in other.page.text
+        assert passkeys_refused(other) == ["unknown credential"]
     assert use_passkey(here.visitor(), passkey).is_logged_in()
 
 
@@ -55,6 +57,8 @@ def test_k1_a_ceremony_of_one_host_is_answered_at_no_other(hosts: tuple[Tenant, 
     for cookie in abroad.http.cookies.jar:
         local.http.cookies.set(cookie.name, cookie.value or "", domain=cookie.domain, path=cookie.path)
     assert not local.post("/login/passkey", answer).is_logged_in()
+    assert passkeys_refused(local) == ["ceremony"]
+    assert use_passkey(here.visitor(), passkey).is_logged_in(), "the positive control"
 
 
 def test_k1_an_answer_for_the_other_hosts_name_is_refused(hosts: tuple[Tenant, Tenant]) -> None:
@@ -63,4 +67,7 @@ def test_k1_an_answer_for_the_other_hosts_name_is_refused(hosts: tuple[Tenant, T
     here.account(email)
     passkey = add_passkey(here.visitor().log_in(email, PASSWORD))
     for bent in ({"origin": there.url}, {"rp_id": there.host.partition(":")[0]}):
-        assert not use_passkey(here.visitor(), passkey, **bent).is_logged_in()
+        bent_here = use_passkey(here.visitor(), passkey, **bent)
+        assert not bent_here.is_logged_in()
+        assert passkeys_refused(bent_here) == ["InvalidAuthenticationResponse"]
+    assert use_passkey(here.visitor(), passkey).is_logged_in(), "the positive control"

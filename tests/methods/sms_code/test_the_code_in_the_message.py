@@ -164,7 +164,8 @@ def test_no_account_is_made_when_the_doors_close_before_the_code(a_tenant: MakeT
     ("policy", "reason"),
     [({"sms_per_number": 2}, "number"), ({"sms_per_country": 2}, "country"), ({"sms_per_day": 2}, "namespace")],
 )
-def test_a_cap_is_silent_outside_and_visible_in_the_audit_log(
+@pytest.mark.adversarial("G7")
+def test_g7_a_cap_is_silent_outside_and_visible_in_the_audit_log(
     a_tenant: MakeTenant, policy: dict[str, int], reason: str
 ) -> None:
     tenant, phone = a_tenant(**policy), a_phone()

@@ -1,0 +1,1 @@
+"""A code in a text message as the second step."""
