@@ -14,7 +14,7 @@ from benchmarks.http_client import Connection, Load
 from benchmarks.measure import Figure, Work, interleave
 from benchmarks.report import Report
 from benchmarks.stage import Stage
-from portal.methods.passkey.encoding import decode_base64url, encode_base64url
+from portal.crypto.base64url import decode_base64url, encode_base64url
 from portal.methods.passkey.relying_party import RelyingParty, user_handle
 from portal.methods.passkey.verification import StoredPasskey, read_answer, verify_assertion
 from tests.support.authenticator import Authenticator

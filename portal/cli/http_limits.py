@@ -7,6 +7,7 @@ Without them a few hundred connections that send one byte a minute, or one heade
 import asyncio
 from typing import Any
 
+import httptools
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from portal.web.security_headers import with_security_headers
@@ -19,6 +20,10 @@ BODY_WITHIN = 20.0  # seconds from the end of the headers to the end of the body
 
 class HeadTooLarge(Exception):
     """Raised inside the parser's callbacks to end the parsing."""
+
+
+class ForeignTarget(Exception):
+    """The request line names another host than the Host header. Raised inside a callback, as HeadTooLarge is."""
 
 
 class BoundedHttpProtocol(HttpToolsProtocol):
@@ -68,7 +73,9 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
-        """Give the body its time."""
+        """Give the body its time. A head that names two hosts is refused: no two readers may pick different ones."""
+        if not self.url.startswith((b"/", b"*")) and target_host(self.url) not in self._hosts():
+            raise ForeignTarget
         self._in_head = False
         self._expect_within(BODY_WITHIN)
         super().on_headers_complete()
@@ -98,6 +105,9 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             self._refuse(431, "The request has more headers than any browser sends.")
         else:
             self._refuse(400, "This is no HTTP request that we understand.")
+
+    def _hosts(self) -> set[bytes]:
+        return {value.lower() for name, value in self.headers if name == b"host"}
 
     def _count(self, size: int) -> None:
         self._head_size += size
@@ -132,3 +142,15 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         # Closed without an answer: a client that sends this slowly reads as slowly.
         if not self.transport.is_closing():
             self.transport.abort()
+
+
+def target_host(url: bytes) -> bytes | None:
+    """Return the host of an absolute request target as a Host header has it; None where it has none.
+
+    RFC 9112 section 3.2.2, https://www.rfc-editor.org/rfc/rfc9112#section-3.2.2
+    """
+    parsed = httptools.parse_url(url)
+    if not parsed.schema or not parsed.host:
+        return None
+    host = b"[%s]" % parsed.host if b":" in parsed.host else parsed.host
+    return (b"%s:%d" % (host, parsed.port) if parsed.port else host).lower()

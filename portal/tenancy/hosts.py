@@ -73,9 +73,8 @@ def normal_host(host: str, scheme: str) -> str:
     """Return a host in the spelling it is looked up by: lower case, without the scheme's default port."""
     host = host.lower()
     name, separator, port = host.rpartition(":")
-    if separator and port == str(DEFAULT_PORTS[scheme]):
-        return name
-    return host
+    has_one_port = ":" not in name or name.endswith("]")  # an IPv6 address is in brackets
+    return name if separator and has_one_port and port == str(DEFAULT_PORTS[scheme]) else host
 
 
 def _policy(namespace: str, settings: dict[str, Any]) -> Policy:

@@ -1,6 +1,7 @@
 """Rules about the sources that no linter knows: how long a file is, and who may know a login method."""
 
 import ast
+import importlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -90,3 +91,10 @@ def test_the_rule_would_see_a_method_that_is_named() -> None:
     ):
         assert list(named_methods(ast.parse(line))), line
     assert not list(named_methods(ast.parse("field = 'password'")))
+
+
+def test_the_benchmarks_find_what_they_measure() -> None:
+    modules = [path.relative_to(ROOT).with_suffix("") for path in (ROOT / "benchmarks" / "goals").glob("*.py")]
+    assert len(modules) > 5
+    for module in modules:
+        importlib.import_module(".".join(module.parts))

@@ -66,6 +66,26 @@ async def test_a_connection_that_says_nothing_is_ended(port: int) -> None:
     writer.close()
 
 
+@pytest.mark.adversarial("D1")
+@pytest.mark.parametrize(
+    ("target", "status"),
+    [
+        ("http://portal.example:8000/login", b"200"),
+        ("HTTP://PORTAL.example:8000/login", b"200"),
+        ("/login", b"200"),
+        ("http://evil.example/login", b"400"),
+        ("http://portal.example/login", b"400"),
+        ("http://portal.example:8000@evil.example/login", b"400"),
+        ("evil.example:443", b"400"),
+    ],
+)
+async def test_d1_the_request_line_names_no_other_host(port: int, target: str, status: bytes) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(f"GET {target} HTTP/1.1\r\nHost: portal.example:8000\r\nConnection: close\r\n\r\n".encode())
+    assert (await read_to_end(reader)).split(b" ")[1] == status
+    writer.close()
+
+
 @pytest.mark.adversarial("U2")
 async def test_a_head_that_drips_is_ended(port: int) -> None:
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
