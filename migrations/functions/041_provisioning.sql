@@ -58,3 +58,61 @@ comment on function authn.replace_password(uuid, text, jsonb, text) is
     'sessions that were.';
 revoke all on function authn.replace_password(uuid, text, jsonb, text) from public;
 grant execute on function authn.replace_password(uuid, text, jsonb, text) to portal_app;
+
+create or replace function authn.log_out_user(p_user_id uuid, p_actor jsonb, p_namespace text default 'default')
+returns integer
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_outer text := authn._enter(p_namespace);
+    v_ended integer;
+begin
+    perform authn._apply_actor(p_actor);
+    perform 1 from authn.users u where u.id = p_user_id and u.namespace = p_namespace for no key update;
+    v_ended := authn.revoke_all_sessions(p_user_id, p_namespace);
+    update authn.refresh_token_families f
+       set ended_at = now(), ended_reason = 'logged_out'
+     where f.namespace = p_namespace and f.user_id = p_user_id and f.ended_at is null;
+    perform authn._end_open_proofs(p_user_id, null, p_namespace);
+    perform authn._leave(v_outer);
+    return v_ended;
+end
+$$;
+comment on function authn.log_out_user(uuid, jsonb, text) is
+    'For `portal users log-out`: ends a person''s sessions, what apps hold for when they are away, and what they have half '
+    'begun. Returns how many sessions that were.';
+
+create or replace function authn.log_everybody_out(p_actor jsonb, p_namespace text default 'default')
+returns table (people integer, sessions integer)
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_outer text := authn._enter(p_namespace);
+    v_user_id uuid;
+begin
+    people := 0;
+    sessions := 0;
+    -- One after the other in one order, so that two operators at once do not wait for each other for ever.
+    for v_user_id in
+        select s.user_id from authn.sessions s
+         where s.namespace = p_namespace and s.revoked_at is null and s.expires_at > now()
+        union
+        select f.user_id from authn.refresh_token_families f where f.namespace = p_namespace and f.ended_at is null
+         order by 1
+    loop
+        people := people + 1;
+        sessions := sessions + authn.log_out_user(v_user_id, p_actor, p_namespace);
+    end loop;
+    return next;
+    perform authn._leave(v_outer);
+end
+$$;
+comment on function authn.log_everybody_out(jsonb, text) is
+    'For `portal namespaces log-out`: log_out_user for everybody of a namespace, in one transaction. Returns how many people '
+    'and sessions that were.';
+revoke all on function authn.log_out_user(uuid, jsonb, text), authn.log_everybody_out(jsonb, text) from public;
+grant execute on function authn.log_out_user(uuid, jsonb, text), authn.log_everybody_out(jsonb, text) to portal_app;

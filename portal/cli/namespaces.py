@@ -131,6 +131,24 @@ def resume(namespace: str, as_json: bool) -> None:
     answer({"namespace": namespace, "suspended": False}, f"{namespace} is served again.", as_json=as_json)
 
 
+@namespaces.command("log-out")
+@name_argument
+@json_option
+@failing_plainly
+def log_out(namespace: str, as_json: bool) -> None:
+    """End every session of a tenant and what apps hold for its people. Everybody can log in again."""
+
+    async def work(database: Database) -> dict[str, int]:
+        if namespace not in {row.name for row in await tenancy.list_namespaces(database)}:
+            raise Failure("There is no such namespace.")
+        row = await database.fetchrow("select * from authn.log_everybody_out($1, $2)", COMMAND_LINE, namespace)
+        return {"people": row["people"], "sessions": row["sessions"]}
+
+    done = with_database(work)
+    sentence = f"Ended {done['sessions']} sessions of {done['people']} people of {namespace}."
+    answer({"namespace": namespace, **done}, sentence, as_json=as_json)
+
+
 def _suspend(namespace: str, suspended: bool) -> None:
     async def work(database: Database) -> None:
         if not _accepted(await tenancy.suspend(database, namespace, suspended, COMMAND_LINE)):

@@ -127,6 +127,23 @@ def enable(email: str, namespace: str, as_json: bool) -> None:
     _change(email, namespace, change, as_json=as_json)
 
 
+@users.command("log-out")
+@email_argument
+@namespace_option
+@json_option
+@failing_plainly
+def log_out(email: str, namespace: str, as_json: bool) -> None:
+    """End an account's sessions and what apps hold for it. Its owner can log in again."""
+
+    async def work(database: Database) -> int:
+        user = await user_of(AuthnClient(database, namespace), email)
+        query = "select authn.log_out_user($1, $2, $3)"
+        return int(await database.fetchval(query, UUID(user.user_id), COMMAND_LINE, namespace))
+
+    ended = with_database(work)
+    answer({"sessions": ended}, f"Ended {ended} sessions of {email}.", as_json=as_json)
+
+
 @users.command()
 @email_argument
 @namespace_option

@@ -88,6 +88,22 @@ def test_setting_a_password_ends_the_sessions(portal: Portal, database: TestData
     assert fetch(database.app_url, "select * from authn.validate_session(repeat('a', 64))") == []
 
 
+def test_somebody_or_everybody_is_logged_out(portal: Portal, database: TestDatabase) -> None:
+    for number, email in enumerate(("bo@example.com", "zoe@example.com")):
+        made = portal.run("users", "create", email, "--json")
+        for device in range(2):
+            token = f"{number}{device}" * 32
+            fetch(database.app_url, "select authn.create_session($1, $2)", made.json["user_id"], token)
+    assert portal.run("users", "log-out", "bo@example.com").out == "Ended 2 sessions of bo@example.com.\n"
+    assert fetch(database.app_url, "select * from authn.validate_session(repeat('00', 32))") == []
+    assert fetch(database.app_url, "select * from authn.validate_session(repeat('11', 32))") != []
+    done = portal.run("namespaces", "log-out", "default", "--json").json
+    assert done == {"namespace": "default", "people": 1, "sessions": 2}
+    assert fetch(database.app_url, "select * from authn.validate_session(repeat('11', 32))") == []
+    assert portal.run("users", "log-out", "nobody@example.com").status == 1
+    assert portal.run("namespaces", "log-out", "nobody").err == "There is no such namespace.\n"
+
+
 def test_an_account_is_disabled_enabled_and_deleted(portal: Portal, database: TestDatabase) -> None:
     portal.run("users", "create", "bo@example.com")
 

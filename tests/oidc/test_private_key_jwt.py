@@ -84,8 +84,8 @@ WRONG: dict[str, tuple[Claims, str]] = {
     "an end that is true": ({"exp": True}, "assertion_lifetime"),
     "a day of life": ({"exp": int(time.time()) + 86400}, "assertion_lifetime"),
     "an end beyond time": ({"exp": 10**300}, "assertion_lifetime"),
-    "a beginning in the future": ({"nbf": int(time.time()) + 600}, "assertion_lifetime"),
-    "made in the future": ({"iat": int(time.time()) + 600}, "assertion_lifetime"),
+    "a beginning in the future": ({"nbf": int(time.time()) + 86400}, "assertion_lifetime"),
+    "made in the future": ({"iat": int(time.time()) + 86400}, "assertion_lifetime"),
     "no number of its own": ({"jti": None}, "assertion_jti"),
 }
 

@@ -97,7 +97,8 @@ def removed_access(portal: PortalServer, email: str) -> list[object]:
     """What the log says of the proofs of an account's address: whether things were taken off it by that."""
     rows = portal.rows(
         "select coalesce(new_values ->> 'access_removed', 'false') as removed from authn.audit_events "
-        "where event_type = 'email_verified' and resource_id = (select id::text from authn.users where email = $1)",
+        "where event_type = 'email_verified' and resource_id = (select id::text from authn.users where email = $1) "
+        "order by id",
         email,
     )
     return [row["removed"] for row in rows]

@@ -140,3 +140,22 @@ async def test_a_password_that_an_operator_sets_ends_what_the_old_one_began(bo: 
     assert row["outcome"] == "gone", "half a login by the old password"
     assert await still_open(bo) == set()
     assert (await bo.events())["password_updated"] == 1
+
+
+async def test_whoever_is_logged_out_by_an_operator_is_out_everywhere(bo: Person) -> None:
+    half = await bo.flow(PASSWORD)
+    await open_code(bo, "alice@example.com")
+    assert await bo.sql.value("log_out_user", bo.user_id, "{}", bo.namespace) == 1
+    assert await still_open(bo) == set()
+    assert (await bo.complete(half, [TOTP], session=True))["outcome"] == "gone"
+    assert await bo.sql.value("log_out_user", bo.user_id, "{}", bo.namespace) == 0
+
+
+async def test_everybody_of_a_namespace_is_logged_out_and_nobody_elses(bo: Person, sql: Sql) -> None:
+    other = Person(sql, "somewhere-else", bo.superuser)
+    other.user_id = await sql.user("somewhere-else")
+    other.session_id = await other.log_in()
+    row = await sql.row("log_everybody_out", "{}", bo.namespace)
+    assert row
+    assert (row["people"], row["sessions"]) == (1, 1)
+    assert len(await sql.rows("list_sessions", other.user_id, "somewhere-else")) == 1
