@@ -27,8 +27,10 @@ FOLDER = ROOT / "docs" / "screenshots"
 TOTAL_MAX_SIZE = 8 * 1024 * 1024  # bytes; everybody who clones the repository gets them
 SCREENS = {"phone": PHONE, "desktop": DESKTOP}
 SCHEMES = ("light", "dark")
-# Every page is in these two; in all four the pages that the README shows. axe sees all four of every page.
+# Every page is in these two, a refused form in the first of them; in all four the pages that the README shows. axe sees
+# all four of every page.
 TWO_LOOKS = frozenset({("phone", "light"), ("desktop", "dark")})
+REFUSED_LOOK = ("phone", "light")
 IN_FOUR_LOOKS = frozenset({"login", "signup", "consent", "devices"})
 WHOLE_PAGE = frozenset({"components-desktop-light"})  # many screens long: shown once for its whole length
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
@@ -66,7 +68,7 @@ async def photograph(browser_path: str, portal: PortalServer, demo_app: str) -> 
         async for stop in tour(browser, portal, demo_app, **people):
             for scheme in SCHEMES:
                 for screen, size in SCREENS.items():
-                    if (screen, scheme) in TWO_LOOKS or stop.name in IN_FOUR_LOOKS or _whole(stop, screen, scheme):
+                    if _wanted(stop, screen, scheme):
                         taken.add(await take(stop, scheme, screen, size))
             await stop.page.set_viewport_size(DESKTOP)
         await browser.close()
@@ -83,6 +85,12 @@ async def take(stop: Stop, scheme: str, screen: str, size: dict[str, int]) -> Pa
     image = await page.screenshot(full_page=file.stem in WHOLE_PAGE, caret="hide", animations="disabled")
     file.write_bytes(smaller_png(image))
     return file
+
+
+def _wanted(stop: Stop, screen: str, scheme: str) -> bool:
+    if "-error" in stop.name:
+        return (screen, scheme) == REFUSED_LOOK
+    return (screen, scheme) in TWO_LOOKS or stop.name in IN_FOUR_LOOKS or _whole(stop, screen, scheme)
 
 
 def _whole(stop: Stop, screen: str, scheme: str) -> bool:
