@@ -121,7 +121,8 @@ def test_g1_of_forty_passwords_at_once_five_are_compared(
     assert {answer.status_code for answer in answers if answer not in let_in} == {422, 429}
     assert compared(portal_server, email, "login_attempt_failed", "lockout_triggered") == len(wrong)
     late = httpx.post(f"{portal_server.url}/login/password", data=forms[-1], headers={"origin": zoe.origin, **headers})
-    assert late.status_code == 429, "also the right one"
+    # Where the right one was rarely among the five, it has left a try.
+    assert late.status_code == (303 if len(wrong) < TRIES else 429), "also the right one"
     refused = portal_server.rows(
         "select 1 as n from authn.audit_events where event_type = 'request_refused' "
         "and resource_id = $1 and new_values ->> 'kind' = 'throttled'",
