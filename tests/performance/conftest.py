@@ -11,7 +11,7 @@ from benchmarks.counting_proxy import CountingProxy, Counts, counting_proxy
 from tests.support.database import TestDatabase, drop_database, empty_database, temporary_data_dir
 from tests.support.server import SEEDED_PASSWORD, PortalServer, an_address, prepare_server
 
-REPEATS = 7  # a look-up that comes once a second is in one of them, or in two
+REPEATS = 7  # a look-up that comes once a second is not in all of them
 
 
 @dataclass
