@@ -146,6 +146,18 @@ comment on function authn._factors_suffice(jsonb, uuid, boolean, text) is
     'Whether these proven factors complete a login of this user. p_required: the namespace wants a second step of everybody.';
 revoke all on function authn._factors_suffice(jsonb, uuid, boolean, text) from public;
 
+create or replace function authn._no_login(p_outcome text, p_flow_id uuid) returns table (
+    outcome text, flow_id uuid, session_id uuid, return_to text, enrolled text[], declined text[]
+)
+language sql
+immutable
+set search_path = pg_catalog, pg_temp
+as $$
+    select p_outcome, p_flow_id, null::uuid, null::text, '{}'::text[], '{}'::text[];
+$$;
+comment on function authn._no_login(text, uuid) is 'What complete_login returns where a proof did not hold.';
+revoke all on function authn._no_login(text, uuid) from public;
+
 create or replace function authn.complete_login(p_login jsonb, p_actor jsonb, p_namespace text default 'default')
 returns table (
     outcome text, flow_id uuid, session_id uuid, return_to text, enrolled text[], declined text[]

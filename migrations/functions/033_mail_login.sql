@@ -101,7 +101,7 @@ begin
            and u.disabled_at is null
     ) then
         perform authn._leave(v_outer);
-        return query select 'gone', (p_login ->> 'flow_id')::uuid, null::uuid, null::text, '{}'::text[], '{}'::text[];
+        return query select * from authn._no_login('gone', (p_login ->> 'flow_id')::uuid);
         return;
     end if;
     -- The first proof of an address takes away what was put on the account before it (pre-hijacking).

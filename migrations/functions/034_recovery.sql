@@ -136,7 +136,7 @@ begin
     returning f.* into v_flow;
     if not found then
         perform authn._leave(v_outer);
-        return query select 'gone', (p_login ->> 'flow_id')::uuid, null::uuid, null::text, '{}'::text[], '{}'::text[];
+        return query select * from authn._no_login('gone', (p_login ->> 'flow_id')::uuid);
         return;
     end if;
     -- The first proof of an address takes away what was put on the account before it (pre-hijacking).

@@ -161,7 +161,9 @@ $$;
 comment on function authn.rename_authenticator(uuid, uuid, text, jsonb, text) is
     'Gives an authenticator the name that its owner knows it by. False for one that is not theirs.';
 
-create or replace function authn._ways_in(p_user_id uuid, p_by_mail boolean, p_namespace text) returns bigint
+create or replace function authn._ways_in(
+    p_user_id uuid, p_by_mail boolean, p_by_text boolean, p_namespace text
+) returns bigint
 language plpgsql
 stable
 set search_path = pg_catalog, pg_temp
@@ -176,16 +178,12 @@ begin
             where f.namespace = p_namespace and f.user_id = p_user_id)
         + (select count(*) from authn.identities i
             where i.namespace = p_namespace and i.user_id = p_user_id and i.verified_at is not null
-              and (p_by_mail or i.kind <> 'email')
-              -- A text message after a text message proves nothing new, so a number is no way in beside this second step.
-              and (i.kind <> 'phone' or not exists (
-                  select 1 from authn.mfa_secrets m
-                   where m.namespace = p_namespace and m.user_id = p_user_id and m.mfa_type = 'sms' and m.second_step)));
+              and (p_by_mail or i.kind <> 'email') and (p_by_text or i.kind <> 'phone'));
 end
 $$;
-comment on function authn._ways_in(uuid, boolean, text) is
+comment on function authn._ways_in(uuid, boolean, boolean, text) is
     'How many ways a person has to begin a login: password, passkeys and other authenticators that are one, linked providers, '
-    'proven numbers, and proven addresses where the namespace lets people log in by mail.';
+    'and of what is proven, addresses (p_by_mail) and numbers (p_by_text) where one can log in by them.';
 
 create or replace function authn.list_ways_in(p_user_id uuid, p_namespace text default 'default') returns text[]
 language plpgsql
@@ -254,7 +252,13 @@ begin
     elsif not authn._login_is_recent(p_session_id, p_user_id, p_namespace) then
         v_outcome := 'login_not_recent';
     elsif (v_removed.way_in or v_removed.credential_id is not null)
-        and authn._ways_in(p_user_id, coalesce((p_removal ->> 'by_mail')::boolean, false), p_namespace) <= 1 then
+        and authn._ways_in(
+                p_user_id, coalesce((p_removal ->> 'by_mail')::boolean, false),
+                -- A text message after a text message proves nothing new: no way in beside this second step.
+                not exists (
+                    select 1 from authn.mfa_secrets m
+                     where m.namespace = p_namespace and m.user_id = p_user_id and m.mfa_type = 'sms' and m.second_step),
+                p_namespace) <= 1 then
         v_outcome := 'last_way_in';
         perform authn._audit(
             'mfa_removal_refused', 'mfa', p_mfa_id::text, null, jsonb_build_object('user_id', p_user_id), p_namespace);
@@ -351,7 +355,7 @@ comment on function authn.reset_mfa(uuid, text, jsonb, text) is
     'What an operator does for somebody who lost everything: no second step any more, apps and recovery codes removed '
     '(what is a way in stays, such as passkeys), every session ended, the owner told. Returns how many authenticators went.';
 
-revoke all on function authn._login_is_recent(uuid, uuid, text), authn._ways_in(uuid, boolean, text),
+revoke all on function authn._login_is_recent(uuid, uuid, text), authn._ways_in(uuid, boolean, boolean, text),
     authn.list_ways_in(uuid, text),
     authn.enrol_authenticator(uuid, uuid, jsonb, jsonb, text), authn.rename_authenticator(uuid, uuid, text, jsonb, text),
     authn.remove_authenticator(uuid, uuid, uuid, jsonb, jsonb, text),

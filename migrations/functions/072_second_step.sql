@@ -160,7 +160,7 @@ begin
     if not found then
         perform authn._audit_used(v_user_id, 'totp', p_namespace);
         perform authn._leave(v_outer);
-        return query select 'used', (p_login ->> 'flow_id')::uuid, null::uuid, null::text, '{}'::text[], '{}'::text[];
+        return query select * from authn._no_login('used', (p_login ->> 'flow_id')::uuid);
         return;
     end if;
     perform authn._confirm_second_step((p_proof ->> 'attempt_id')::bigint, v_mfa_id, v_user_id, 'totp', p_namespace);
@@ -194,7 +194,7 @@ begin
     ) or authn.use_recovery_code(v_mfa_id, (p_proof ->> 'number')::integer, p_namespace) is null then
         perform authn._audit_used(v_user_id, 'recovery_codes', p_namespace);
         perform authn._leave(v_outer);
-        return query select 'used', (p_login ->> 'flow_id')::uuid, null::uuid, null::text, '{}'::text[], '{}'::text[];
+        return query select * from authn._no_login('used', (p_login ->> 'flow_id')::uuid);
         return;
     end if;
     perform authn._confirm_second_step((p_proof ->> 'attempt_id')::bigint, null, v_user_id, 'recovery_codes', p_namespace);

@@ -58,7 +58,7 @@ begin
     if not found or authn.may_set_up_in_login(v_flow_id, p_login ->> 'browser_digest', p_namespace) <> 'yes'
         or not authn._set_up_is_new(p_authenticator, p_namespace) then
         perform authn._leave(v_outer);
-        return query select 'gone', v_flow_id, null::uuid, null::text, '{}'::text[], '{}'::text[];
+        return query select * from authn._no_login('gone', v_flow_id);
         return;
     end if;
     perform authn._add_authenticator(v_user_id, p_authenticator || '{"second_step": true}', p_namespace);

@@ -188,7 +188,7 @@ begin
             'passkey_refused', 'mfa', v_mfa_id::text, null,
             jsonb_build_object('user_id', v_user_id, 'reason', 'counter'), p_namespace);
         perform authn._leave(v_outer);
-        return query select 'used', (p_login ->> 'flow_id')::uuid, null::uuid, null::text, '{}'::text[], '{}'::text[];
+        return query select * from authn._no_login('used', (p_login ->> 'flow_id')::uuid);
         return;
     end if;
     perform authn._stop_recoveries_of(v_user_id, p_namespace);

@@ -224,6 +224,35 @@ comment on function authn.try_sms_code(uuid, text, uuid, text, jsonb, text) is
     'Counts one try at a code. Outcome: right (with whose number it is: an account is made for a number that has none; NULL '
     'when nobody may log in with it), wrong (tries_left), dead. The right one is used up by complete_sms_login.';
 
+create or replace function authn._use_text_code(p_login jsonb, p_proof jsonb, p_purpose text, p_namespace text) returns text
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_user_id uuid := (p_login ->> 'user_id')::uuid;
+    v_flow_id uuid := (p_login ->> 'flow_id')::uuid;
+    v_phone text;
+begin
+    -- The account, then the flow, then the proof: the one order of all logins (decision 0015).
+    perform 1 from authn.users u where u.namespace = p_namespace and u.id = v_user_id for no key update;
+    perform 1 from authn.login_flows f where f.namespace = p_namespace and f.id = v_flow_id for no key update;
+    -- Check and use in one statement: of forty at once one gets the row. A flow that is somebody's already is nobody else's.
+    update authn.verifications v
+       set used_at = now()
+      from authn.login_flows f
+     where f.id = v.flow_id and f.id = v_flow_id and f.namespace = p_namespace
+       and f.browser_digest = p_login ->> 'browser_digest' and coalesce(f.user_id, v_user_id) = v_user_id
+       and f.finished_at is null and f.expires_at > now()
+       and v.id = (p_proof ->> 'verification_id')::uuid and v.purpose = p_purpose and v.used_at is null
+       and v.code_digest = p_proof ->> 'code_digest' and v.code_expires_at > now()
+    returning v.email into v_phone;
+    return v_phone;
+end
+$$;
+comment on function authn._use_text_code(jsonb, jsonb, text, text) is
+    'Uses up the code of a text message and returns the number that it was sent to; NULL where it does not hold for that flow, '
+    'browser and user. Takes the locks of a login.';
+
 create or replace function authn.complete_sms_login(
     p_login jsonb, p_proof jsonb, p_actor jsonb, p_namespace text default 'default'
 ) returns table (
@@ -238,29 +267,12 @@ declare
     v_phone text;
 begin
     perform authn._apply_actor(p_actor);
-    -- The account, then the flow, then the proof: the one order of all logins, or two of them wait for each other.
-    perform 1 from authn.users u
-      where u.namespace = p_namespace and u.id = (p_login ->> 'user_id')::uuid for no key update;
-    perform 1 from authn.login_flows f
-      where f.namespace = p_namespace and f.id = (p_login ->> 'flow_id')::uuid for no key update;
-    -- Check and use in one statement: of forty at once one gets the row.
-    update authn.verifications v
-       set used_at = now()
-      from authn.login_flows f
-     where f.id = v.flow_id and f.id = (p_login ->> 'flow_id')::uuid and f.namespace = p_namespace
-       and f.browser_digest = p_login ->> 'browser_digest' and f.finished_at is null
-       and v.id = (p_proof ->> 'verification_id')::uuid and v.purpose = 'sms' and v.used_at is null
-       and v.code_digest = p_proof ->> 'code_digest' and v.code_expires_at > now()
-    returning v.email into v_phone;
-    if not found or not exists (
+    v_phone := authn._use_text_code(p_login, p_proof, 'sms', p_namespace);
+    if v_phone is null or not exists (
         select 1 from authn.find_verified_identity('phone', v_phone, p_namespace) i
          where i.user_id = (p_login ->> 'user_id')::uuid and i.disabled_at is null
     ) then
-        outcome := 'gone';
-        flow_id := (p_login ->> 'flow_id')::uuid;
-        enrolled := '{}';
-        declined := '{}';
-        return next;
+        return query select * from authn._no_login('gone', (p_login ->> 'flow_id')::uuid);
     else
         return query select c.* from authn.complete_login(p_login, p_actor, p_namespace) c;
     end if;
@@ -291,7 +303,7 @@ comment on function authn._cleanup_sms(text, integer) is 'Deletes what no cap co
 
 revoke all on function authn._calling_code(text), authn._sms_cap_reached(text, jsonb, boolean, text),
     authn._too_many_texts_from(inet, text), authn._send_text(jsonb, uuid, text, text, text, jsonb, text),
-    authn._phone_may_sign_up(text), authn._cleanup_sms(text, integer),
+    authn._phone_may_sign_up(text), authn._cleanup_sms(text, integer), authn._use_text_code(jsonb, jsonb, text, text),
     authn.begin_sms_login(jsonb, jsonb, text), authn.try_sms_code(uuid, text, uuid, text, jsonb, text),
     authn.complete_sms_login(jsonb, jsonb, jsonb, text) from public;
 grant execute on function authn.begin_sms_login(jsonb, jsonb, text),

@@ -110,22 +110,20 @@ as $$
 declare
     v_outer text := authn._enter(p_namespace);
     v_user_id uuid := (p_login ->> 'user_id')::uuid;
+    v_phone text;
     v_mfa_id uuid;
 begin
     perform authn._apply_actor(p_actor);
-    -- The account, the flow, the proof: the one order of all logins (decision 0015).
-    perform 1 from authn.users u where u.namespace = p_namespace and u.id = v_user_id for no key update;
-    perform 1 from authn.login_flows f
-      where f.namespace = p_namespace and f.id = (p_login ->> 'flow_id')::uuid for no key update;
+    v_phone := authn._use_text_code(p_login, p_proof, 'sms_second_step', p_namespace);
     -- The number must still be the account's own: another one may have taken its place since the message left.
     update authn.mfa_secrets m
        set last_used_at = now()
      where m.namespace = p_namespace and m.user_id = v_user_id and m.mfa_type = 'sms'
-       and m.secret = authn._use_text_code(p_login, p_proof, 'sms_second_step', p_namespace)
+       and m.secret = v_phone
     returning m.id into v_mfa_id;
     if not found then
         perform authn._leave(v_outer);
-        return query select 'used', (p_login ->> 'flow_id')::uuid, null::uuid, null::text, '{}'::text[], '{}'::text[];
+        return query select * from authn._no_login('used', (p_login ->> 'flow_id')::uuid);
         return;
     end if;
     perform authn._confirm_second_step((p_proof ->> 'attempt_id')::bigint, v_mfa_id, v_user_id, 'sms', p_namespace);
@@ -136,29 +134,6 @@ $$;
 comment on function authn.complete_sms_second_step(jsonb, jsonb, jsonb, text) is
     'complete_login with a code from a text message to the account''s own number, which it uses up. p_proof: '
     'verification_id, code_digest, attempt_id. Outcome used: the code is wrong, old, or was used.';
-
-create or replace function authn._use_text_code(p_login jsonb, p_proof jsonb, p_purpose text, p_namespace text) returns text
-language plpgsql
-set search_path = pg_catalog, pg_temp
-as $$
-declare
-    v_phone text;
-begin
-    -- Check and use in one statement: of forty at once one gets the row.
-    update authn.verifications v
-       set used_at = now()
-      from authn.login_flows f
-     where f.id = v.flow_id and f.id = (p_login ->> 'flow_id')::uuid and f.namespace = p_namespace
-       and f.browser_digest = p_login ->> 'browser_digest' and f.user_id = (p_login ->> 'user_id')::uuid
-       and f.finished_at is null and f.expires_at > now()
-       and v.id = (p_proof ->> 'verification_id')::uuid and v.purpose = p_purpose and v.used_at is null
-       and v.code_digest = p_proof ->> 'code_digest' and v.code_expires_at > now()
-    returning v.email into v_phone;
-    return v_phone;
-end
-$$;
-comment on function authn._use_text_code(jsonb, jsonb, text, text) is
-    'Uses a code up and returns the number that it was sent to; NULL where it does not hold for that flow, browser and user.';
 
 create or replace function authn.try_set_up_code(
     p_flow_id uuid, p_browser_digest text, p_proof jsonb, p_actor jsonb, p_namespace text default 'default'
@@ -229,12 +204,8 @@ stable
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-    return authn._ways_in(p_user_id, coalesce(authn._policy(p_namespace) -> 'methods' ? 'email_code', true), p_namespace)
-        > (select count(*) from authn.identities i
-            where i.namespace = p_namespace and i.user_id = p_user_id and i.verified_at is not null and i.kind = 'phone'
-              and not exists (
-                  select 1 from authn.mfa_secrets m
-                   where m.namespace = p_namespace and m.user_id = p_user_id and m.mfa_type = 'sms' and m.second_step));
+    return authn._ways_in(
+        p_user_id, coalesce(authn._policy(p_namespace) -> 'methods' ? 'email_code', true), false, p_namespace) > 0;
 end
 $$;
 comment on function authn._has_way_in_beside_phones(uuid, text) is
@@ -254,14 +225,10 @@ declare
     v_phone text;
 begin
     perform authn._apply_actor(p_actor);
-    perform 1 from authn.users u
-      where u.namespace = p_namespace and u.id = (p_login ->> 'user_id')::uuid for no key update;
-    perform 1 from authn.login_flows f
-      where f.namespace = p_namespace and f.id = (p_login ->> 'flow_id')::uuid for no key update;
     v_phone := authn._use_text_code(p_login, p_proof, 'sms_set_up', p_namespace);
     if v_phone is null or not authn._has_way_in_beside_phones((p_login ->> 'user_id')::uuid, p_namespace) then
         perform authn._leave(v_outer);
-        return query select 'gone', (p_login ->> 'flow_id')::uuid, null::uuid, null::text, '{}'::text[], '{}'::text[];
+        return query select * from authn._no_login('gone', (p_login ->> 'flow_id')::uuid);
         return;
     end if;
     return query
@@ -275,7 +242,7 @@ comment on function authn.complete_phone_set_up(jsonb, jsonb, text, jsonb, text)
     'complete_set_up_login with a number that a code has just proven, which it uses up. p_proof: verification_id, '
     'code_digest; p_mail: sealed, to the owner. Outcome gone where the proof or may_set_up_in_login does not hold.';
 
-revoke all on function authn._use_text_code(jsonb, jsonb, text, text), authn._has_way_in_beside_phones(uuid, text),
+revoke all on function authn._has_way_in_beside_phones(uuid, text),
     authn.get_second_step_phones(uuid, text, text), authn.send_second_step_text(jsonb, jsonb, text),
     authn.complete_sms_second_step(jsonb, jsonb, jsonb, text), authn.try_set_up_code(uuid, text, jsonb, jsonb, text),
     authn.enrol_phone(jsonb, jsonb, uuid, text, jsonb, text),

@@ -35,6 +35,12 @@ class CodePage:
         return f"{self.page}?flow={flow_id}"
 
 
+def resend_in(flow: LoginFlow) -> int:
+    """Return the seconds until the flow's newest code may be followed by another one; 0 when it may now."""
+    sent = flow.code_sent_at
+    return max(0, RESEND_AFTER - int((now() - sent).total_seconds())) if sent else 0
+
+
 def show_code_page(
     request: PortalRequest,
     step: CodePage,
@@ -46,8 +52,6 @@ def show_code_page(
     **values: Any,
 ) -> Response[Any]:
     """Render the page; `errors` and `form_error` are texts before translation."""
-    sent = flow.code_sent_at
-    wait = max(0, RESEND_AFTER - int((now() - sent).total_seconds())) if sent else 0
     return page(
         request,
         step.template,
@@ -57,7 +61,7 @@ def show_code_page(
         flow_id=flow.id,
         app_name=flow.app_name,
         email=flow.email,
-        resend_in=wait,
+        resend_in=resend_in(flow),
         **messages(request, errors, form_error),
         **values,
     )

@@ -13,27 +13,28 @@ from portal.login.queries import list_authenticator_types
 from portal.login.service import find_flow, flow_page_gone
 from portal.login.throttled import too_many_tries
 from portal.web.locale import mark
+from portal.web.logging import get_logger
 from portal.web.pages import messages, page
 from portal.web.request import PortalRequest
 
 WRONG = mark("That code does not match. Wait for the next one and try again.")
 
+log = get_logger("portal.login")
+
 
 class SecondStep(NamedTuple):
-    """A try at the second step that was counted before the code is looked at.
+    """A try at the second step that was counted before the code is looked at."""
 
-    With `retry_after` > 0 (seconds) there were too many tries, and nothing was counted.
-    """
-
-    attempt_id: int | None
+    attempt_id: int
     user_id: str
     authenticators: tuple[Mapping[str, Any], ...]  # id, secret, last_step, used_codes
     now: int  # seconds since 1970, by the database's clock
-    retry_after: int
 
 
-async def begin_second_step(request: PortalRequest, flow: LoginFlow, mfa_type: str) -> SecondStep | None:
-    """Count a try at this flow's second step; None where the flow cannot go on."""
+async def begin_second_step(
+    request: PortalRequest, flow: LoginFlow, way: str, mfa_type: str
+) -> SecondStep | Response[Any]:
+    """Count a try at this flow's second step; or the answer where the flow cannot go on, or after too many tries."""
     row = await request.portal.database.fetchrow(
         "select * from authn.begin_second_step($1, $2, $3, $4)",
         UUID(flow.id),
@@ -42,10 +43,11 @@ async def begin_second_step(request: PortalRequest, flow: LoginFlow, mfa_type: s
         request.namespace.name,
     )
     if row is None:
-        return None
-    return SecondStep(
-        row["attempt_id"], str(row["user_id"]), tuple(row["authenticators"]), row["now_seconds"], row["retry_after"]
-    )
+        return await flow_page_gone(request, flow)
+    if row["retry_after"]:
+        log.warning("second_step_throttled", method=way, retry_after=row["retry_after"])
+        return await _show_throttled(request, flow, way, row["retry_after"])
+    return SecondStep(row["attempt_id"], str(row["user_id"]), tuple(row["authenticators"]), row["now_seconds"])
 
 
 async def fail_second_step(request: PortalRequest, step: SecondStep, mfa_type: str) -> None:
@@ -98,7 +100,7 @@ async def show_second_step(
     )
 
 
-async def show_throttled(request: PortalRequest, flow: LoginFlow, way: str, retry_after: int) -> Response[Any]:
+async def _show_throttled(request: PortalRequest, flow: LoginFlow, way: str, retry_after: int) -> Response[Any]:
     """Say that there were too many tries, and when the next one is possible."""
     text = too_many_tries(request, retry_after)
     response = await show_second_step(request, flow, way=way, form_error=text, status=429)

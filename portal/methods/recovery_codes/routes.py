@@ -13,9 +13,8 @@ from portal.login.second_step import (
     fail_second_step,
     flow_at_second_step,
     show_second_step,
-    show_throttled,
 )
-from portal.login.service import ProvenFactor, complete_factor, flow_page_gone
+from portal.login.service import ProvenFactor, complete_factor
 from portal.methods.recovery_codes import queries
 from portal.methods.recovery_codes.codes import number_of, read_code
 from portal.web.forms import read_form
@@ -42,12 +41,9 @@ async def submit_recovery_code(request: PortalRequest) -> Response[Any]:
     code = read_code(form.text("code"))
     if code is None:
         return await show_second_step(request, flow, way=WAY, errors={"code": MALFORMED}, status=422)
-    step = await begin_second_step(request, flow, TYPE)
-    if step is None:
-        return await flow_page_gone(request, flow)
-    if step.retry_after:
-        log.warning("second_step_throttled", method=WAY, retry_after=step.retry_after)
-        return await show_throttled(request, flow, WAY, step.retry_after)
+    step = await begin_second_step(request, flow, WAY, TYPE)
+    if isinstance(step, Response):
+        return step
     for codes in step.authenticators:
         number = await number_of(code, codes["secret"])
         if number is not None:

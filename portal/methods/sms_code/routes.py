@@ -11,6 +11,7 @@ from portal.login.code_routes import elsewhere
 from portal.login.flow import LoginFlow
 from portal.login.mailed_proof import read_code, typed_code
 from portal.login.service import find_flow, flow_page_gone
+from portal.login.texted_proof import CODE_MALFORMED, PHONE_INVALID, THROTTLED, TOO_SOON
 from portal.methods.sms_code import queries, service
 from portal.sms.phone import read_phone
 from portal.web.flash import flash
@@ -27,11 +28,7 @@ STEP = CodePage(
     resend="/login/code/resend",
     status="",  # there is no link that could be used elsewhere
 )
-PHONE_INVALID = mark("Enter a number with its country, such as +41 79 123 45 67.")
 NOT_SERVED = mark("We cannot send text messages to numbers of that country. Log in another way.")
-CODE_MALFORMED = mark("Enter the six digits from the message.")
-TOO_SOON = mark("We have just sent a message. Please wait a moment before you ask for another one.")
-THROTTLED = mark("Too many messages were asked for from your network. Please try again in a quarter of an hour.")
 
 log = get_logger("portal.login")
 

@@ -1,19 +1,16 @@
 """Login by text message: send the code, and turn the right one into a completed factor."""
 
-import secrets
 from typing import Any
-from uuid import uuid4
 
 from litestar import Response
 
-from portal.crypto.tokens import new_short_code, short_code_digest
 from portal.db.engine import Querier
-from portal.login.flow import LOGIN_FLOW_VALID_FOR, Enrolled, Factor, LoginFlow
-from portal.login.mailed_proof import CODE_KEY_PURPOSE, CODE_VALID_FOR, Begun
+from portal.login.flow import Enrolled, Factor, LoginFlow
+from portal.login.mailed_proof import Begun
 from portal.login.queries import Completed
 from portal.login.service import ProvenFactor, complete_factor
+from portal.login.texted_proof import draft_texted_proof
 from portal.methods.sms_code import queries
-from portal.sms.message import compose_text_message, seal_text_message
 from portal.web.request import PortalRequest
 
 FACTOR = Factor("sms_code", ("sms",))  # RFC 8176
@@ -21,28 +18,7 @@ FACTOR = Factor("sms_code", ("sms",))  # RFC 8176
 
 async def send_text_message(request: PortalRequest, flow: LoginFlow | None, phone: str) -> Begun:
     """Send a code to a number; a second one within 30 seconds is not sent."""
-    verification_id, code = str(uuid4()), new_short_code()
-    message = compose_text_message(
-        request.portal.templates,
-        "login_code",
-        phone,
-        request.language,
-        display_name=request.namespace.display_name,
-        code=code,
-        minutes=int(CODE_VALID_FOR.total_seconds() // 60),
-    )
-    wish = {
-        "flow_id": flow.id if flow else None,
-        "browser_digest": request.ensure_browser(),
-        "phone": phone,
-        "verification_id": verification_id,
-        "code_digest": short_code_digest(request.portal.sealer.derive(CODE_KEY_PURPOSE), verification_id, code),
-        "impossible_digest": secrets.token_hex(32),
-        "link_digest": secrets.token_hex(32),  # no link is sent; the row has one all the same
-        "code_expires_in": int(CODE_VALID_FOR.total_seconds()),
-        "expires_in": int(LOGIN_FLOW_VALID_FOR.total_seconds()),
-        "message": seal_text_message(request.portal.sealer, message),
-    }
+    wish = draft_texted_proof(request, flow, phone)
     return await queries.begin_sms_login(
         request.portal.database, wish, request.context.as_actor(), request.namespace.name
     )

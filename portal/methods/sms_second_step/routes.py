@@ -5,9 +5,8 @@ from typing import Any
 from litestar import Response, Router, post
 from litestar.response import Redirect
 
-from portal.clock import now
 from portal.db.engine import Querier
-from portal.login.code_page import RESEND_AFTER
+from portal.login.code_page import resend_in
 from portal.login.flow import Enrolled, LoginFlow
 from portal.login.mailed_proof import read_code
 from portal.login.queries import Completed
@@ -16,13 +15,12 @@ from portal.login.second_step import (
     fail_second_step,
     flow_at_second_step,
     show_second_step,
-    show_throttled,
 )
 from portal.login.service import ProvenFactor, complete_factor, flow_page_gone
+from portal.login.texted_proof import CODE_MALFORMED
 from portal.methods.sms_second_step import queries
 from portal.methods.sms_second_step.service import (
     CODE_DEAD,
-    CODE_MALFORMED,
     CODE_WRONG,
     FACTOR,
     REFUSALS,
@@ -76,12 +74,9 @@ async def submit_code(request: PortalRequest) -> Response[Any]:
         return await show_second_step(request, flow, way=WAY, errors={"code": CODE_MALFORMED}, status=422)
     if not waits_for_code(flow, PURPOSE):
         return await show_second_step(request, flow, way=WAY, form_error=CODE_DEAD, status=422)
-    step = await begin_second_step(request, flow, TYPE)
-    if step is None:
-        return await flow_page_gone(request, flow)
-    if step.retry_after:
-        log.warning("second_step_throttled", method=WAY, retry_after=step.retry_after)
-        return await show_throttled(request, flow, WAY, step.retry_after)
+    step = await begin_second_step(request, flow, WAY, TYPE)
+    if isinstance(step, Response):
+        return step
     proof = {**proof_of(request, flow, code), "attempt_id": step.attempt_id}
 
     async def complete(database: Querier, login: dict[str, Any], actor: dict[str, Any], namespace: str) -> Completed:
@@ -99,9 +94,7 @@ async def submit_code(request: PortalRequest) -> Response[Any]:
 async def challenge(request: PortalRequest, flow: LoginFlow) -> dict[str, Any]:
     """Return what the form of the second step needs: the end of the number, and whether a code is on its way."""
     phone = (await _phones(request, flow)).enrolled or ""
-    sent = flow.code_sent_at if waits_for_code(flow, PURPOSE) else None
-    wait = max(0, RESEND_AFTER - int((now() - sent).total_seconds())) if sent else 0
-    return {"ends_in": phone[-2:], "sent": sent is not None, "resend_in": wait}
+    return {"ends_in": phone[-2:], "sent": waits_for_code(flow, PURPOSE), "resend_in": resend_in(flow)}
 
 
 async def _phones(request: PortalRequest, flow: LoginFlow) -> queries.Phones:

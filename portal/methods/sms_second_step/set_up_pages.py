@@ -6,17 +6,15 @@ from typing import Any
 from litestar import Response
 from litestar.response import Redirect
 
-from portal.clock import now
-from portal.login.code_page import RESEND_AFTER
+from portal.login.code_page import resend_in
 from portal.login.flow import LoginFlow
 from portal.login.mailed_proof import read_code
 from portal.login.service import flow_page_gone
+from portal.login.texted_proof import CODE_MALFORMED, PHONE_INVALID
 from portal.methods.sms_second_step import queries
 from portal.methods.sms_second_step.service import (
     CODE_DEAD,
-    CODE_MALFORMED,
     CODE_WRONG,
-    PHONE_INVALID,
     REFUSALS,
     Purpose,
     proof_of,
@@ -60,14 +58,13 @@ async def show_set_up(
         phones = await queries.get_phones(
             request.portal.database, flow.id, request.browser_digest, request.namespace.name
         )
-        wait = max(0, RESEND_AFTER - int((now() - flow.code_sent_at).total_seconds())) if flow.code_sent_at else 0
         return page(
             request,
             "methods/sms_second_step/set_up_code.html",
             status=status,
             form_may_leave=True,
             phone=phones.sent_to or "",
-            resend_in=wait,
+            resend_in=resend_in(flow),
             **values,
         )
     return page(

@@ -14,9 +14,8 @@ from portal.login.second_step import (
     fail_second_step,
     flow_at_second_step,
     show_second_step,
-    show_throttled,
 )
-from portal.login.service import ProvenFactor, complete_factor, flow_page_gone
+from portal.login.service import ProvenFactor, complete_factor
 from portal.methods.totp import queries
 from portal.methods.totp.codes import step_of
 from portal.methods.totp.sealed import open_secret
@@ -42,12 +41,9 @@ async def submit_totp(request: PortalRequest) -> Response[Any]:
     code = read_code(form)
     if code is None:
         return await show_second_step(request, flow, way="totp", errors={"code": MALFORMED}, status=422)
-    step = await begin_second_step(request, flow, "totp")
-    if step is None:
-        return await flow_page_gone(request, flow)
-    if step.retry_after:
-        log.warning("second_step_throttled", method="totp", retry_after=step.retry_after)
-        return await show_throttled(request, flow, "totp", step.retry_after)
+    step = await begin_second_step(request, flow, "totp", "totp")
+    if isinstance(step, Response):
+        return step
     for authenticator in step.authenticators:
         secret = open_secret(request.portal.sealer, authenticator["secret"])
         found = step_of(secret, code, step.now) if secret else None
