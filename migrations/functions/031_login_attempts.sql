@@ -5,7 +5,7 @@ create or replace function authn.begin_password_login(
     p_email text, p_browser_digest text, p_actor jsonb, p_namespace text default 'default'
 ) returns table (
     attempt_id bigint, user_id uuid, password_hash text, disabled boolean, has_second_factor boolean,
-    retry_after integer, locked boolean
+    retry_after integer, locked boolean, known_browser boolean
 )
 language plpgsql
 security definer
@@ -50,14 +50,16 @@ begin
         returning id into v_attempt;
     end if;
     return query select v_attempt, v_user.id, v_user.password_hash, v_user.disabled_at is not null,
-        v_user.id is not null and authn._demands_second_step(v_user.id, p_namespace), v_retry, v_locked;
+        v_user.id is not null and authn._demands_second_step(v_user.id, p_namespace), v_retry, v_locked,
+        v_known;
     perform authn._leave(v_outer);
 end
 $$;
 comment on function authn.begin_password_login(text, text, jsonb, text) is
     'Takes one attempt from the budget and returns what the password is checked against; every column but retry_after is '
     'NULL for an unknown address. retry_after > 0 (seconds): the budget is used up and nothing was taken. locked: it is the '
-    'budget of a day, of every browser that the account does not know; see begin_unlock.';
+    'budget of a day, of every browser that the account does not know; see begin_unlock. known_browser: the account knows '
+    'this one, or its mailbox has opened it.';
 
 create or replace function authn.begin_password_login_of_flow(
     p_flow_id uuid, p_email text, p_browser_digest text, p_actor jsonb, p_namespace text default 'default'

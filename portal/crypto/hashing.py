@@ -22,6 +22,7 @@ MEMORY_KIB = 19 * 1024  # OWASP's floor for argon2id with two passes; set explic
 PASSES = 2
 LANES = 1
 QUEUE_LIMIT = 64  # hashes waiting; at about 55 a second a core, the last one waits little more than a second
+KEPT_PLACES = 16  # behind those: strangers who fill the queue do not keep people out of browsers that know them
 RETRY_AFTER = 2  # seconds; a full queue is worked off by then
 
 T = TypeVar("T")
@@ -51,13 +52,16 @@ class PasswordHasher:
         """
         return await self._run(self._argon2.hash, normalise(password))
 
-    async def verify(self, password_hash: str | None, password: str) -> bool:
+    async def verify(self, password_hash: str | None, password: str, *, known_browser: bool = False) -> bool:
         """Return whether the password is the one; for an account without a hash do the same work and return False.
+
+        A `known_browser`, in which the person has logged in before, may wait in one of the places kept for them.
 
         Raises:
             HashQueueFull: when too many wait.
         """
-        return await self._run(self._verify, password_hash, normalise(password))
+        limit = self._queue_limit + (KEPT_PLACES if known_browser else 0)
+        return await self._run(self._verify, password_hash, normalise(password), limit=limit)
 
     def is_outdated(self, password_hash: str) -> bool:
         """Return whether a hash was made with less work than is asked for now. One with more work stays as it is."""
@@ -89,8 +93,8 @@ class PasswordHasher:
         _ = self._decoy
         return ThreadPoolExecutor(max_workers=1, thread_name_prefix="argon2")
 
-    async def _run(self, work: Callable[..., T], *args: str | None) -> T:
-        if self._waiting >= self._queue_limit:
+    async def _run(self, work: Callable[..., T], *args: str | None, limit: int | None = None) -> T:
+        if self._waiting >= (limit or self._queue_limit):
             raise HashQueueFull
         self._waiting += 1
         try:

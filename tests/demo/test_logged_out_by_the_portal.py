@@ -95,7 +95,7 @@ def test_a_token_that_is_not_the_portals_word_ends_nothing(
         for name, token in wrong.items():
             before = time.monotonic()
             assert http.post("/backchannel-logout", data={"logout_token": token}).status_code == 400, name
-            assert time.monotonic() - before < 2, name
+            assert time.monotonic() - before < 10, name
         assert http.post("/backchannel-logout").status_code == 400
         assert zoe.open(demo_app).page.heading == "You are logged in"
         # The honest one, and the same once more.

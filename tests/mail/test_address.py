@@ -79,4 +79,4 @@ def test_a_hundred_kilobytes_are_refused_at_once() -> None:
     started = time.perf_counter()
     for hostile in ("a." * 50_000 + "@b.co", "a@" + "a-" * 50_000, "@" * 100_000, "a@" + "." * 100_000):
         assert address_problem(hostile) is not None
-    assert time.perf_counter() - started < 0.5  # quadratic matching would take minutes; this is no benchmark
+    assert time.perf_counter() - started < 10  # quadratic matching would take minutes; this is no benchmark

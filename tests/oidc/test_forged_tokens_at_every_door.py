@@ -18,6 +18,7 @@ from tests.oidc.test_private_key_jwt import ASSERTION_TYPE, JWKS, KEYS, claims_o
 
 ADDRESS_MAX_LENGTH = 20_000  # characters; longer ones are refused before anybody looks for a token
 FITS_AN_ASSERTION = {"not an ID token"}  # only the absence of what an assertion never has
+REFUSED_WITHIN = 10  # seconds; what a key derivation of 2^31 rounds never does
 NOTHING_SENT = {"nothing"}  # an empty parameter is none (RFC 6749 section 3.1)
 
 
@@ -37,7 +38,7 @@ async def test_no_forged_assertion_proves_an_app(world: World, alice: Browser) -
             continue
         before = time.monotonic()
         refused = await introspect(app, forged)
-        assert time.monotonic() - before < 1, name
+        assert time.monotonic() - before < REFUSED_WITHIN, name
         assert refused.status_code in (401, 413), (name, refused.text)
         if refused.status_code == 401:
             assert refused.json()["error"] == "invalid_client", name

@@ -137,7 +137,7 @@ async def test_a_server_that_drips_is_left_after_five_seconds(sink: Sink) -> Non
     sink.drip = True
     before = time.monotonic()
     assert isinstance(await get(sink.url(), allowed=LOOPBACK), Unreachable)
-    assert 4.5 < time.monotonic() - before < 6
+    assert 4.5 < time.monotonic() - before < 20  # it would drip for ever
 
 
 async def test_a_chunked_answer_is_read_and_the_request_says_who_is_meant(sink: Sink) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, async_playwright
+from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, async_playwright, expect
 
 from tests.support.find_browser import find_browser
 from tests.support.server import an_address
@@ -47,6 +47,7 @@ def browser_path() -> str:
 @pytest.fixture(scope="session")
 async def browser(browser_path: str) -> AsyncIterator[Browser]:
     """The browser of this test run."""
+    expect.set_options(timeout=NAVIGATION_WITHIN)
     async with async_playwright() as playwright:
         launched = await playwright.chromium.launch(executable_path=browser_path)
         yield launched

@@ -125,7 +125,7 @@ async def _check_current(
         response = _password(request, state, form_error=text, status=429)
         response.headers["retry-after"] = str(attempt.retry_after)
         return response
-    matches = await PASSWORDS.verify(attempt.password_hash, current[:MAX_LENGTH])
+    matches = await PASSWORDS.verify(attempt.password_hash, current[:MAX_LENGTH], known_browser=attempt.known_browser)
     if not matches or len(current) > MAX_LENGTH or attempt.user_id != person.user_id:
         await queries.fail_password_login(database, attempt.attempt_id, email, actor, namespace)
         log.info("password_change_failed")

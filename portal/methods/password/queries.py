@@ -22,6 +22,7 @@ class PasswordAttempt(NamedTuple):
     has_second_factor: bool
     retry_after: int
     locked: bool
+    known_browser: bool
 
 
 class PasswordState(NamedTuple):
@@ -69,6 +70,7 @@ def _attempt(row: Any) -> PasswordAttempt:
         row["has_second_factor"],
         row["retry_after"],
         row["locked"],
+        row["known_browser"],
     )
 
 

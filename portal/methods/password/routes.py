@@ -64,7 +64,7 @@ async def submit_password(request: PortalRequest) -> Response[Any]:
         response.headers["retry-after"] = str(attempt.retry_after)
         return response
     # A password beyond the limit can be nobody's; it still costs a hash, of its beginning.
-    matches = await PASSWORDS.verify(attempt.password_hash, password[:MAX_LENGTH])
+    matches = await PASSWORDS.verify(attempt.password_hash, password[:MAX_LENGTH], known_browser=attempt.known_browser)
     if not matches or len(password) > MAX_LENGTH or attempt.disabled or attempt.user_id is None:
         await fail_password_login(database, attempt.attempt_id, email, actor, namespace)
         log.info("login_failed", method="password")
