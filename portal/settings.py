@@ -6,7 +6,7 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 from urllib.parse import urlsplit
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -39,6 +39,16 @@ LOOPBACK_NETWORKS: tuple[Network, ...] = (ipaddress.ip_network("127.0.0.0/8"), i
 SECRET_KEY_MIN_LENGTH = 32  # characters; 32 random base64 characters are 192 bits
 
 
+PWNED_PASSWORDS = "https://api.pwnedpasswords.com/range/"
+
+
+class BreachLookup(NamedTuple):
+    """What new passwords are compared with: PORTAL_BREACH_LOOKUP."""
+
+    refuses_common: bool  # by the list that is shipped
+    range_url: str | None  # the service, or its mirror, that is asked too; None for none
+
+
 class SettingsError(Exception):
     """The settings do not hold together; `problems` has one plain sentence each."""
 
@@ -65,7 +75,7 @@ class Settings:
     trusted_proxies: tuple[Network, ...]
     workers: int
     log_format: Literal["console", "json"]
-    breach_lookup: Literal["offline", "online", "off"]
+    breach_lookup: BreachLookup
     metrics_address: str | None  # host:port
     api_schema: bool
     dev: bool
@@ -95,7 +105,6 @@ def load_settings(environ: Mapping[str, str]) -> Settings:
     if dev and parts.hostname not in LOOPBACK_NAMES:
         problems.append("PORTAL_DEV=1 needs PORTAL_URL to be on localhost: the inbox and the seeds are for you alone.")
     log_format = _choice(environ, "PORTAL_LOG_FORMAT", ("console", "json"), problems)
-    breach_lookup = _choice(environ, "PORTAL_BREACH_LOOKUP", ("offline", "online", "off"), problems)
     keys = tuple(key.strip().encode() for key in environ.get("PORTAL_SECRET_KEY", "").split(",") if key.strip())
     if any(len(key) < SECRET_KEY_MIN_LENGTH for key in keys):
         problems.append(f"PORTAL_SECRET_KEY needs keys of {SECRET_KEY_MIN_LENGTH} or more random characters.")
@@ -120,7 +129,7 @@ def load_settings(environ: Mapping[str, str]) -> Settings:
         trusted_proxies=_networks(environ, "PORTAL_TRUSTED_PROXIES", problems),
         workers=_number(environ, "PORTAL_WORKERS", 1, 1, problems),
         log_format="json" if log_format == "json" else "console",
-        breach_lookup="online" if breach_lookup == "online" else "off" if breach_lookup == "off" else "offline",
+        breach_lookup=_breach_lookup(environ, problems),
         metrics_address=_address(environ, "PORTAL_METRICS_ADDRESS", problems),
         api_schema=_flag(environ, "PORTAL_API_SCHEMA", problems),
         dev=dev,
@@ -185,6 +194,13 @@ def _choice(environ: Mapping[str, str], name: str, allowed: tuple[str, ...], pro
     if value not in allowed:
         problems.append(f"{name} is one of {', '.join(allowed)}, not {value!r}.")
     return value
+
+
+def _breach_lookup(environ: Mapping[str, str], problems: list[str]) -> BreachLookup:
+    value = environ.get("PORTAL_BREACH_LOOKUP") or "offline"
+    if value not in ("offline", "online", "off") and not value.startswith(("https://", "http://")):
+        problems.append(f"PORTAL_BREACH_LOOKUP is offline, online, off, or the address of a mirror, not {value!r}.")
+    return BreachLookup(value != "off", PWNED_PASSWORDS if value == "online" else value if "://" in value else None)
 
 
 def _number(environ: Mapping[str, str], name: str, default: int, least: int, problems: list[str]) -> int:

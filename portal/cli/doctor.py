@@ -27,7 +27,9 @@ from portal.db.engine import CONNECT_TIMEOUT, OLDEST_POSTGRES, Database, Databas
 from portal.db.migrate import MigrationError, pending_migrations
 from portal.mail.outbox import read_outbox_state
 from portal.mail.senders import SmtpServer, SmtpServerError, parse_smtp_url
+from portal.methods.password.breaches import is_breached
 from portal.oidc.signing_keys import SigningKeys
+from portal.outgoing.addresses import allowed_networks
 from portal.settings import Settings, SettingsError
 from portal.sms.senders import SmsGatewayError, sms_is_possible, sms_sender_for
 
@@ -36,6 +38,7 @@ SMTP_WITHIN = 10.0  # seconds
 TLS_WITHIN = 5.0  # seconds
 CERTIFICATE_LEFT = 7  # days; what renews by itself does so weeks before
 SLOW_HASH = 0.25  # seconds; beyond it a login feels slow and few logins fit into a second
+WELL_KNOWN = "password"  # in every breach; the service that does not know it is none
 SEALED_LOOKED_AT = 1000  # values of older keys; whether there are more changes nothing
 
 
@@ -99,7 +102,7 @@ async def _checks(environment: Environment) -> list[Check]:
         if migrated.ok:
             checks += [await _check_home(database), await _check_outbox(database)]
             checks += [await _check_keys(database, environment), await _check_sealing(database, environment)]
-        checks.append(await _check_hashing())
+        checks += [await _check_hashing(), await _check_passwords(settings)]
     finally:
         await database.close()
     return checks
@@ -359,6 +362,22 @@ async def _check_hashing() -> Check:
             "hashing", False, f"a password hash takes {took * 1000:.0f} ms.", "This machine is too slow or too busy."
         )
     return Check("hashing", True, f"a password hash takes {took * 1000:.0f} ms, about {per_second:.0f} logins a second")
+
+
+async def _check_passwords(settings: Settings) -> Check:
+    lookup = settings.breach_lookup
+    if not lookup.refuses_common:
+        return Check("passwords", True, "are taken however common: PORTAL_BREACH_LOOKUP is off")
+    if lookup.range_url is None:
+        return Check("passwords", True, "are compared with the list that is shipped")
+    if await is_breached(WELL_KNOWN, lookup.range_url, allowed=allowed_networks(settings)):
+        return Check("passwords", True, f"are compared with what {lookup.range_url} knows, too")
+    return Check(
+        "passwords",
+        False,
+        f"{lookup.range_url} gives no answer that can be used.",
+        "Look at PORTAL_BREACH_LOOKUP and, for a mirror of your own, PORTAL_OUTGOING_ALLOW.",
+    )
 
 
 async def _seconds(work: Callable[[], Awaitable[object]]) -> float:

@@ -1,5 +1,7 @@
 """`portal users`: make, disable, enable and delete accounts, set passwords."""
 
+import asyncio
+import os
 import sys
 from collections.abc import Awaitable, Callable
 from uuid import UUID
@@ -16,7 +18,9 @@ from portal.cli.invite import invite
 from portal.cli.second_step import reset_mfa, totp
 from portal.crypto.hashing import PASSWORDS
 from portal.db.engine import Database
-from portal.methods.password.policy import MAX_LENGTH, check_password
+from portal.methods.password.new_password import check_new_password
+from portal.methods.password.policy import MAX_LENGTH
+from portal.settings import load_settings
 
 MIN_PASSWORD_LENGTH = 8  # characters; the default of a namespace
 STDIN_MAX_LENGTH = 4 * MAX_LENGTH + 2  # bytes of the longest password and its line end, read at most
@@ -196,7 +200,8 @@ def _read_password(email: str, name: str | None) -> str:
     except UnicodeDecodeError as error:
         raise Failure("The password on standard input is not UTF-8.") from error
     password = line.removesuffix("\n").removesuffix("\r")
-    problem = check_password(password, (email, name), min_length=MIN_PASSWORD_LENGTH)
+    checked = check_new_password(load_settings(os.environ), password, (email, name), min_length=MIN_PASSWORD_LENGTH)
+    problem = asyncio.run(checked)
     if problem is not None:
         raise Failure(problem.text(MIN_PASSWORD_LENGTH))
     return password

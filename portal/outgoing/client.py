@@ -41,9 +41,11 @@ class Unreachable:
 Outcome = Answer | Blocked | Unreachable
 
 
-async def get(url: str, *, allowed: Sequence[Network]) -> Outcome:
-    """Fetch a document. `allowed` are networks that may be reached although they are private."""
-    return await _call("GET", url, b"", {"accept": "application/json"}, allowed)
+async def get(
+    url: str, *, allowed: Sequence[Network], headers: Mapping[str, str] | None = None, within: float = ANSWER_WITHIN
+) -> Outcome:
+    """Fetch a document in `within` seconds. `allowed` are networks that may be reached although they are private."""
+    return await _call("GET", url, b"", headers or {"accept": "application/json"}, allowed, within)
 
 
 async def post_form(url: str, fields: Mapping[str, str], *, allowed: Sequence[Network]) -> Outcome:
@@ -52,19 +54,26 @@ async def post_form(url: str, fields: Mapping[str, str], *, allowed: Sequence[Ne
     return await _call("POST", url, urlencode(fields).encode(), headers, allowed)
 
 
-async def _call(method: str, url: str, body: bytes, headers: Mapping[str, str], allowed: Sequence[Network]) -> Outcome:
+async def _call(
+    method: str,
+    url: str,
+    body: bytes,
+    headers: Mapping[str, str],
+    allowed: Sequence[Network],
+    within: float = ANSWER_WITHIN,
+) -> Outcome:
     target = read_target(url)
     if isinstance(target, Blocked):
         return target
     try:
-        async with asyncio.timeout(ANSWER_WITHIN):
+        async with asyncio.timeout(within):
             addresses = await _resolve(target)
             blocked = check_addresses(target, addresses, allowed)
             if blocked:
                 return blocked
             return await _exchange(target, addresses, _request(method, target, body, headers))
     except TimeoutError:
-        return Unreachable(f"no answer within {ANSWER_WITHIN:g} seconds")
+        return Unreachable(f"no answer within {within:g} seconds")
     except (OSError, UnicodeError) as error:  # refused, reset, a bad certificate, a name that is none
         return Unreachable(type(error).__name__)
 

@@ -162,7 +162,7 @@ async def submit_password(request: PortalRequest) -> Response[Any]:
         mark_refusal(request.facts, "unproven_recovery")
         return await _elsewhere(request, flow)
     password = form.secret("new_password")
-    problem = new_password_problem(request, password, flow.email)
+    problem = await new_password_problem(request, password, flow.email)
     if problem:
         return _password(request, flow, errors={"new_password": problem}, status=422)
     return await service.set_password(request, flow, flow.user_id, flow.email, await PASSWORDS.hash(password))

@@ -74,7 +74,7 @@ async def submit_signup(request: PortalRequest) -> Response[Any]:
     typed, name, password = form.text("email"), form.text("name"), form.secret("new_password")
     email = read_typed_address(request, typed)
     takes_password = takes_passwords(request) and not service.chooses_another_way(request, form.text("instead"))
-    errors = _problems(request, form, email, takes_password=takes_password)
+    errors = await _problems(request, form, email, takes_password=takes_password)
     if errors or email is None:
         return _signup(request, flow, email=typed, name=name, errors=errors, status=422)
     begun = await service.begin(
@@ -182,7 +182,7 @@ async def submit_password(request: PortalRequest) -> Response[Any]:
         return await flow_page_gone(request, flow)
     password = form.secret("new_password")
     errors = _terms_problem(request, form)
-    problem = new_password_problem(request, password, flow.email)
+    problem = await new_password_problem(request, password, flow.email)
     if problem:
         errors["new_password"] = problem
     if errors:
@@ -223,7 +223,7 @@ def _signup(
     )
 
 
-def _problems(request: PortalRequest, form: Form, email: str | None, *, takes_password: bool) -> dict[str, str]:
+async def _problems(request: PortalRequest, form: Form, email: str | None, *, takes_password: bool) -> dict[str, str]:
     """Return what is wrong with a sign-up, by field, before translation."""
     errors = _terms_problem(request, form)
     name, password = form.text("name"), form.secret("new_password")
@@ -233,7 +233,7 @@ def _problems(request: PortalRequest, form: Form, email: str | None, *, takes_pa
     if len(name) > MAX_NAME_LENGTH:
         errors["name"] = NAME_TOO_LONG
     if takes_password:
-        problem = new_password_problem(request, password, email, name)
+        problem = await new_password_problem(request, password, email, name)
     else:
         problem = PASSWORDS_OFF if password and not takes_passwords(request) else None
     if problem:

@@ -10,6 +10,7 @@ import uvicorn
 
 from portal.cli.reload import ReloadOnChange
 from tests.cli.conftest import Portal, Result
+from tests.support.breach_service import breach_service
 from tests.support.database import TestDatabase, drop_database, empty_database, execute
 
 
@@ -38,6 +39,21 @@ def test_mail_without_a_server_is_told_with_what_to_do(portal: Portal) -> None:
     assert told.status == 1
     assert failed(told) == {"mail"}
     assert "Set PORTAL_SMTP_URL" in says(told, "mail")
+
+
+def test_a_breach_service_that_knows_nothing_is_told(portal: Portal) -> None:
+    with breach_service() as service:
+        lookup = {"PORTAL_DEV": "1", "PORTAL_BREACH_LOOKUP": service.url}
+        asked = portal.run("doctor", "--json", **lookup)
+        assert failed(asked) == set()
+        assert service.url in says(asked, "passwords")
+        service.breached.clear()
+        told = portal.run("doctor", "--json", **lookup)
+    assert failed(told) == {"passwords"}
+    assert "PORTAL_OUTGOING_ALLOW" in says(told, "passwords")
+    assert "however common" in says(
+        portal.run("doctor", "--json", PORTAL_DEV="1", PORTAL_BREACH_LOOKUP="off"), "passwords"
+    )
 
 
 def test_a_mail_server_that_is_away_is_told_without_its_password(portal: Portal) -> None:

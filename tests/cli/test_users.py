@@ -9,6 +9,7 @@ from portal.mail.message import open_mail
 from portal.methods.totp.codes import STEP, code_at
 from portal.methods.totp.sealed import seal_secret
 from tests.cli.conftest import SECRET_KEY, Portal
+from tests.support.breach_service import breach_service
 from tests.support.database import TestDatabase, fetch
 
 PASSWORD = "plain unusual words 77"
@@ -86,6 +87,20 @@ def test_setting_a_password_ends_the_sessions(portal: Portal, database: TestData
     assert changed.status == 0, changed.err
     assert "ended 1 sessions" in changed.out
     assert fetch(database.app_url, "select * from authn.validate_session(repeat('a', 64))") == []
+
+
+def test_a_password_from_a_breach_is_refused_here_too(portal: Portal) -> None:
+    portal.run("users", "create", "bo@example.com")
+    with breach_service() as service:
+        service.breached.add(PASSWORD)
+        lookup = {"PORTAL_DEV": "1", "PORTAL_BREACH_LOOKUP": service.url}
+        refused = portal.run("users", "set-password", "bo@example.com", "--password-stdin", stdin=PASSWORD, **lookup)
+        assert refused.status == 1
+        assert "stolen from another service" in refused.err
+        taken = portal.run(
+            "users", "set-password", "bo@example.com", "--password-stdin", stdin=f"{PASSWORD}s", **lookup
+        )
+        assert taken.status == 0, taken.err
 
 
 def test_somebody_or_everybody_is_logged_out(portal: Portal, database: TestDatabase) -> None:

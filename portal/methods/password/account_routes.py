@@ -57,7 +57,7 @@ async def change_password(request: PortalRequest) -> Response[Any]:
         return await ask_to_log_in_again(request, PAGE)
     current, new = form.secret("password"), form.secret("new_password")
     errors = {"password": MISSING} if state.has_password and not current else {}
-    problem = new_password_problem(request, new, person.email, person.name)
+    problem = await new_password_problem(request, new, person.email, person.name)
     if problem is None and state.has_password and normalise(new) == normalise(current):
         problem = SAME
     if problem:

@@ -21,6 +21,7 @@ class PasswordProblem(Enum):
     EMPTY = mark("Enter a password.")
     TOO_SHORT = mark("Use at least {least} characters.")
     TOO_LONG = mark("Use at most {most} characters.")
+    BREACHED = mark("This password was stolen from another service, and attackers try it. Choose another one.")
     COMMON = mark("This password is on lists that attackers try first. Choose another one.")
     CONTEXT = mark("This password is too close to your name, your address or this service. Choose another one.")
 
@@ -29,11 +30,14 @@ class PasswordProblem(Enum):
         return gettext(self.value).format(least=least, most=MAX_LENGTH)
 
 
-def check_password(password: str, context: Iterable[str | None] = (), *, min_length: int = 8) -> PasswordProblem | None:
+def check_password(
+    password: str, context: Iterable[str | None] = (), *, min_length: int = 8, refuse_common: bool = True
+) -> PasswordProblem | None:
     """Return why a new password is refused, or None.
 
     `context` are words that an attacker would try for this person: address, name, name of the service. Each Unicode
     code point counts as one character; the whole password is compared, so that a good one may contain a common word.
+    Without `refuse_common` the list that is shipped is left out.
     """
     normal = normalise(password)
     if not normal:
@@ -43,7 +47,7 @@ def check_password(password: str, context: Iterable[str | None] = (), *, min_len
     if len(normal) > MAX_LENGTH:
         return PasswordProblem.TOO_LONG
     folded = normal.casefold()
-    if folded in common_passwords() or len(set(folded)) <= 2:
+    if refuse_common and (folded in common_passwords() or len(set(folded)) <= 2):
         return PasswordProblem.COMMON
     if _stripped(folded) in {_stripped(word) for phrase in context if phrase for word in _words(phrase)}:
         return PasswordProblem.CONTEXT
