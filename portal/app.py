@@ -28,6 +28,7 @@ from portal.web.error_pages import answer_fault, answer_http_exception, answer_o
 from portal.web.forms import MAX_BODY_BYTES
 from portal.web.gate import Gate, refuse_during_outage
 from portal.web.metrics import start_counting
+from portal.web.places import Places
 from portal.web.refusals import Refusals
 from portal.web.request import Portal, PortalRequest
 from portal.web.same_origin import require_same_origin
@@ -49,7 +50,7 @@ def create_app(settings: Settings, database: Database | None = None, make_gate: 
         settings=settings,
         database=database,
         sealer=Sealer(settings.secret_keys or read_or_make_secret_key(settings.data_dir)),
-        templates=Templates(),
+        templates=Templates(Places(settings.geo_database)),
     )
     hosts = Hosts(database, settings)
     methods = tuple(method for method in METHODS if method.available is None or method.available(settings))

@@ -76,6 +76,7 @@ class Settings:
     workers: int
     log_format: Literal["console", "json"]
     breach_lookup: BreachLookup
+    geo_database: Path | None  # MMDB
     metrics_address: str | None  # host:port
     api_schema: bool
     dev: bool
@@ -130,6 +131,7 @@ def load_settings(environ: Mapping[str, str]) -> Settings:
         workers=_number(environ, "PORTAL_WORKERS", 1, 1, problems),
         log_format="json" if log_format == "json" else "console",
         breach_lookup=_breach_lookup(environ, problems),
+        geo_database=Path(environ["PORTAL_GEO_DATABASE"]) if environ.get("PORTAL_GEO_DATABASE") else None,
         metrics_address=_address(environ, "PORTAL_METRICS_ADDRESS", problems),
         api_schema=_flag(environ, "PORTAL_API_SCHEMA", problems),
         dev=dev,

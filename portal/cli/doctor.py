@@ -32,6 +32,7 @@ from portal.oidc.signing_keys import SigningKeys
 from portal.outgoing.addresses import allowed_networks
 from portal.settings import Settings, SettingsError
 from portal.sms.senders import SmsGatewayError, sms_is_possible, sms_sender_for
+from portal.web.places import Places
 
 CLOCK_MAX_DIFFERENCE = 5.0  # seconds; signed tokens carry our clock, limits and expiry go by the database's
 SMTP_WITHIN = 10.0  # seconds
@@ -102,7 +103,7 @@ async def _checks(environment: Environment) -> list[Check]:
         if migrated.ok:
             checks += [await _check_home(database), await _check_outbox(database)]
             checks += [await _check_keys(database, environment), await _check_sealing(database, environment)]
-        checks += [await _check_hashing(), await _check_passwords(settings)]
+        checks += [await _check_hashing(), await _check_passwords(settings), _check_places(settings)]
     finally:
         await database.close()
     return checks
@@ -351,6 +352,16 @@ async def _check_sealing(database: Database, environment: Environment) -> Check:
     if len(keys) > 1:
         return Check("sealing", True, "nothing needs the older keys in PORTAL_SECRET_KEY any more")
     return Check("sealing", True, "everything stored opens with PORTAL_SECRET_KEY")
+
+
+def _check_places(settings: Settings) -> Check:
+    try:
+        kind = Places(settings.geo_database).kind
+    except SettingsError as error:
+        return Check("places", False, error.problems[0], "See docs/operating.md for where to get one.")
+    return Check(
+        "places", True, f"come from a {kind} database" if kind else "are not shown: PORTAL_GEO_DATABASE is not set"
+    )
 
 
 async def _check_hashing() -> Check:

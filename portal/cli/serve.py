@@ -31,6 +31,7 @@ from portal.settings import LOOPBACK_NAMES, Settings
 from portal.sms.senders import SmsGatewayError, sms_sender_for
 from portal.web.logging import configure_logging, get_logger, logging_config
 from portal.web.metrics import served_metrics
+from portal.web.places import Places
 from portal.web.tracing import TracingNotInstalled, tracing_wanted
 
 APPLICATION = "portal.cli.draining:application"
@@ -110,6 +111,7 @@ async def _check(environment: Environment) -> None:
         sms_sender_for(environment.settings)
     except (SmtpServerError, SmsGatewayError) as error:
         raise Failure(str(error)) from error
+    Places(environment.settings.geo_database)
     async with open_database(environment) as database:
         await _refuse_powerful_role(database)
         await _refuse_unsettled_copy(database)

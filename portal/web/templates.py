@@ -8,6 +8,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 
 from portal.resources import TEMPLATES
 from portal.web.locale import direction, translations
+from portal.web.places import Places
 from portal.web.static import FILES
 
 
@@ -22,8 +23,9 @@ class _Environment(Environment):
 class Templates:
     """The templates of this process."""
 
-    def __init__(self) -> None:
+    def __init__(self, places: Places | None = None) -> None:
         """Prepare nothing yet: an environment is made when its language is first asked for."""
+        self._places = places or Places(None)
         self._environment = lru_cache(maxsize=64)(self._make_environment)
 
     def render(self, template: str, language: str, values: Mapping[str, Any]) -> str:
@@ -52,5 +54,6 @@ class Templates:
         environment.install_gettext_callables(  # type: ignore[attr-defined]
             catalogue.gettext, catalogue.ngettext, newstyle=True, pgettext=catalogue.pgettext
         )
+        environment.filters["with_place"] = lambda ip_address: self._places.with_place(ip_address, language)
         environment.globals |= {"language": language, "direction": direction(language), "static": FILES.url}
         return environment

@@ -56,6 +56,16 @@ def test_a_breach_service_that_knows_nothing_is_told(portal: Portal) -> None:
     )
 
 
+def test_a_file_of_places_that_is_none_is_told_and_not_served(portal: Portal, tmp_path: Path) -> None:
+    lookup = {"PORTAL_DEV": "1", "PORTAL_GEO_DATABASE": str(tmp_path / "away.mmdb")}
+    told = portal.run("doctor", "--json", **lookup)
+    assert failed(told) == {"places"}
+    refused = portal.run("serve", **lookup)
+    assert refused.status == 1
+    assert "away.mmdb is no MaxMind database" in refused.err
+    assert "not shown" in says(portal.run("doctor", "--json", PORTAL_DEV="1"), "places")
+
+
 def test_a_mail_server_that_is_away_is_told_without_its_password(portal: Portal) -> None:
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
