@@ -74,7 +74,7 @@ async def test_a_post_that_is_no_form_is_refused(app: App, alice: Browser) -> No
 
 @pytest.mark.adversarial("A8")
 async def test_a_huge_request_is_refused(app: App, alice: Browser) -> None:
-    told_on_a_page(await alice.http.get(app.url(state="[" * 15_000)))
+    told_on_a_page(await alice.http.get(app.url(login_hint="[" * 15_000)))
     told_on_a_page(await alice.http.get(app.url() + "&" + "&".join(f"p{n}=1" for n in range(500))))
 
 
